@@ -1,0 +1,1 @@
+"""First-principles performance of machine-learning systems."""

@@ -1,0 +1,1 @@
+"""Physics: units, specifications, counts, calibrations, the engine and the explainer."""

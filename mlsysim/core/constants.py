@@ -1,0 +1,191 @@
+"""Units: one small registry in which bytes, FLOPs, tokens and dollars are dimensions.
+
+The registry is this package's own. It is built from ``units.txt`` beside this file, it is not
+pint's application registry, and quantities of other registries are refused by pint itself.
+"""
+
+import math
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, TypeAlias
+
+import pint
+
+from mlsysim.core.errors import ArgumentError, UnitError, suggestion
+
+_FOREIGN = re.compile(r"[^\w\s.+\-*/^()%$µμ·²³⁻¹]")
+_CURRENCIES = {"€": "euro", "£": "pound", "¥": "yen"}
+
+
+def _refuse_foreign_symbols(text: str) -> str:
+    """Refuse what pint's parser would drop in silence; read ``$`` as USD."""
+    bad = sorted(set(_FOREIGN.findall(text)) | (set(text) & set(_CURRENCIES)))
+    if bad:
+        named = ", ".join(f"{c!r} ({_CURRENCIES[c]})" if c in _CURRENCIES else repr(c) for c in bad)
+        msg = f"{text!r} has a symbol that is no unit here: {named}. Money is in USD ('2 USD/hour')."
+        raise UnitError(msg)
+    return text.replace("$", "USD")
+
+
+class _Quantity(pint.UnitRegistry.Quantity):  # type: ignore[misc, name-defined]
+    """A quantity of this package's registry; it pickles without the application registry."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.magnitude, str(self.units))
+
+    def __format__(self, spec: str) -> str:
+        """Print short unit symbols ('3.35 TB/s') unless *spec* asks pint for another style."""
+        return str(super().__format__(spec if set(spec) & set("DPLHC~") else spec + "~P"))
+
+
+class _Registry(pint.UnitRegistry):  # type: ignore[type-arg]
+    Quantity: TypeAlias = _Quantity  # type: ignore[assignment]
+
+
+Quantity: TypeAlias = pint.Quantity[Any]
+ureg: Final = _Registry(
+    files(__package__).joinpath("units.txt").read_text("utf-8").splitlines(),
+    cache_folder=None,
+    preprocessors=[_refuse_foreign_symbols],
+)
+ureg.formatter.default_format = "~P"
+
+
+def _restore(magnitude: Any, units: str) -> Quantity:
+    return ureg.Quantity(magnitude, unit(units))
+
+
+@cache
+def unit(text: str) -> Any:
+    """Return the unit that *text* spells, parsed once.
+
+    Raises
+    ------
+    UnitError
+        If the text names no known unit.
+
+    Examples
+    --------
+    >>> unit("TB/s").dimensionality == unit("Gbps").dimensionality
+    True
+    """
+    try:
+        return ureg.Unit(_refuse_foreign_symbols(text))
+    except pint.UndefinedUnitError as error:
+        raise _unknown(error, text) from None
+    except (pint.PintError, ValueError, SyntaxError, TypeError) as error:
+        msg = f"{text!r} is not a unit ({error}). Write it as in 'TB/s'."
+        raise UnitError(msg) from None
+
+
+@cache
+def factor(text: str) -> float:
+    """Return the SI value of one of the unit that *text* spells.
+
+    Examples
+    --------
+    >>> factor("TB/s")
+    1000000000000.0
+    """
+    return float(ureg.Quantity(1.0, unit(text)).to_base_units().magnitude)
+
+
+def _unknown(error: pint.UndefinedUnitError, text: str) -> UnitError:
+    names = error.unit_names
+    wrong = names if isinstance(names, str) else next(iter(names))
+    common = ("ms", "us", "s", "h", "day", "year", "B", "MB", "GB", "TB", "GiB", "GB/s", "TB/s",
+              "Gbps", "FLOP", "GFLOP", "TFLOP", "TFLOPs", "PFLOP", "TOP", "token", "sample", "USD",
+              "W", "kWh", "J", "g", "kg", "tonne", "L", "percent")  # fmt: skip
+    return UnitError(f"unknown unit {wrong!r} in {text!r}. {suggestion(wrong, common)}")
+
+
+def Q_(value: Any, units: str | None = None) -> Quantity:  # noqa: N802 - the field's usual name
+    """Return a quantity: a number with its unit.
+
+    Parameters
+    ----------
+    value
+        A number, or text that holds number and unit.
+    units
+        The unit, where *value* is a number.
+
+    Returns
+    -------
+    Quantity
+        A pint quantity of this package's registry.
+
+    Raises
+    ------
+    UnitError
+        If the unit is unknown or holds a foreign symbol.
+
+    Examples
+    --------
+    >>> Q_("3.35 TB/s").to("GB/s")
+    <Quantity(3350.0, 'gigabyte / second')>
+    >>> f"{Q_(50, 'ms'):.1f}"
+    '50.0 ms'
+    >>> Q_("1 GB") + Q_("1 GFLOP")
+    Traceback (most recent call last):
+        ...
+    pint.errors.DimensionalityError: Cannot convert from 'gigabyte' ([data]) to 'gigaflop' ([work])
+    """
+    if units is not None:
+        return ureg.Quantity(value, unit(units))
+    try:
+        return ureg.Quantity(value)
+    except pint.UndefinedUnitError as error:
+        raise _unknown(error, str(value)) from None
+    except UnitError:
+        raise
+    except (pint.PintError, ValueError, SyntaxError, TypeError) as error:
+        msg = f"{value!r} is not a quantity ({error}). Write a number and a unit, as in '50 ms'."
+        raise UnitError(msg) from None
+
+
+def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
+    """Return *value* as a float in SI (bytes, seconds, FLOP), or say what is wrong with it.
+
+    Parameters
+    ----------
+    name
+        The argument's name, for the message.
+    value
+        A quantity.
+    units
+        A unit of the dimension that is wanted, used as the example in the message.
+    positive
+        Refuse zero and negative values.
+
+    Raises
+    ------
+    UnitError
+        If *value* carries no unit or one of another dimension.
+    ArgumentError
+        If the number is not finite, or not positive where it must be.
+
+    Examples
+    --------
+    >>> si("bandwidth", Q_("2 TB/s"), "GB/s")
+    2000000000000.0
+    >>> si("bandwidth", 2e12, "GB/s")
+    Traceback (most recent call last):
+        ...
+    mlsysim.core.errors.UnitError: bandwidth needs a unit, as in Q_("1 GB/s"); got the bare \
+2000000000000.0
+    """
+    if not isinstance(value, pint.Quantity):
+        msg = f'{name} needs a unit, as in Q_("1 {units}"); got the bare {value!r}'
+        raise UnitError(msg)
+    if value.dimensionality != unit(units).dimensionality:
+        msg = f"{name} needs {unit(units).dimensionality}, as in {units}; got {value} ({value.dimensionality})"
+        raise UnitError(msg)
+    if value._REGISTRY is not ureg:  # noqa: SLF001 - pint offers no public accessor
+        msg = f"{name} belongs to another unit registry; build it with mlsysim.Q_"
+        raise UnitError(msg)
+    number = float(value.to_base_units().magnitude)
+    if not math.isfinite(number) or number < 0 or (positive and number == 0):
+        msg = f"{name} must be a finite {'positive' if positive else 'non-negative'} quantity; got {value}"
+        raise ArgumentError(msg)
+    return number

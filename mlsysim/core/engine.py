@@ -1,0 +1,160 @@
+"""The engine: a network, a machine and a batch in; the time, and what limits it, out."""
+
+from typing import Any
+
+from mlsysim.core import calibration as calibrations
+from mlsysim.core import counting
+from mlsysim.core.arguments import Arguments
+from mlsysim.core.calibration import Calibration
+from mlsysim.core.errors import ArgumentError
+from mlsysim.core.models import ConvNet, Encoder, Model, Phase, Transformer, VisionTransformer
+from mlsysim.core.precision import PRECISIONS, Precision
+from mlsysim.core.precision import precision as parse_precision
+from mlsysim.core.profile import PerformanceProfile
+from mlsysim.core.roofline import Terms
+from mlsysim.core.specs import Accelerator
+
+_MODELS = (ConvNet, Encoder, Transformer, VisionTransformer)
+
+
+def _check_pair(given: Arguments, model: Any, hardware: Any) -> None:
+    """Note a network or a device that is none, and tell when the two were swapped."""
+    if isinstance(model, Accelerator) and isinstance(hardware, _MODELS):
+        given.fault(f"model and hardware are swapped: model={model}, hardware={hardware}")
+        return
+    if not isinstance(model, _MODELS):
+        given.fault(f"model must be a network such as Models.Llama3_8B; got {model!r}")
+    if not isinstance(hardware, Accelerator):
+        given.fault(f"hardware must be a device such as Hardware.Cloud.A100; got {hardware!r}")
+
+
+def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
+    if phase is None:
+        return model.phases[0]
+    if phase not in set(model.phases):
+        able = " or ".join(map(repr, map(str, model.phases)))
+        given.fault(f"phase must be {able} for {model}; got {phase!r}")
+        return model.phases[0]
+    return Phase(phase)
+
+
+def _lengths(
+    given: Arguments, model: Model, phase: Phase, context: Any, prompt: Any
+) -> tuple[float, float]:
+    """Return context and prompt; the phase says which of them means something."""
+    cached = tokens = 0
+    if phase is Phase.DECODE:
+        cached = given.count("context", 0 if context is None else context, least=0)
+    elif context is not None:
+        given.fault(f"context is for phase 'decode'; {model} in {phase} has no cache to read")
+    if phase is Phase.PREFILL or isinstance(model, Encoder):
+        tokens = given.count("prompt", prompt)
+    elif prompt is not None:
+        given.fault(f"prompt is for phase 'prefill' and for encoders; {model} in {phase} takes none")
+    if isinstance(model, Transformer | Encoder) and max(cached, tokens) > model.context:
+        given.fault(
+            f"{max(cached, tokens):,} tokens exceed the context of {model}, {model.context:,} tokens"
+        )
+    return float(cached), float(tokens)
+
+
+class Engine:
+    """The one place where time is computed; every solver calls it."""
+
+    @staticmethod
+    def solve(
+        model: Model,
+        hardware: Accelerator,
+        batch_size: int = 1,
+        precision: str | Precision = "fp16",
+        *,
+        phase: str | Phase | None = None,
+        context: int | None = None,
+        prompt: int | None = None,
+        calibration: str | Calibration | None = None,
+        efficiency: float | None = None,
+    ) -> PerformanceProfile:
+        """Return the time of one step, and which resource limits it.
+
+        Parameters
+        ----------
+        model
+            A network.
+        hardware
+            The device that runs it.
+        batch_size
+            Sequences (language models) or samples (vision) in the step.
+        precision
+            Number format of weights, arithmetic and cache.
+        phase
+            ``decode`` (one token for each sequence), ``prefill`` (the prompt) or ``forward``
+            (networks that do not generate); the family's usual one if left out.
+        context
+            Tokens already in the KV cache of each sequence, for ``decode``; 0 if left out. [token]
+        prompt
+            Tokens read in one pass: the prompt for ``prefill``, the sequence for an encoder. [token]
+        calibration
+            How far the machine falls short of the roofline: a preset's name or a ``Calibration``;
+            the family's usual one if left out.
+        efficiency
+            Share of peak FLOP/s that is reached, in place of the calibration's.
+
+        Returns
+        -------
+        PerformanceProfile
+            An estimate; under ``calibration="ideal"`` a lower bound.
+
+        Raises
+        ------
+        ArgumentError
+            If an argument has no usable value; all that are wrong are named at once.
+        MissingSpecError
+            If the device publishes no peak for the precision.
+
+        Examples
+        --------
+        >>> from mlsysim import Hardware, Models
+        >>> p = Engine.solve(model=Models.Llama3_8B, hardware=Hardware.Cloud.A100,
+        ...                  calibration="ideal")
+        >>> f"{p.latency.to('ms'):.2f}", str(p.bottleneck)
+        ('7.36 ms', 'Memory Bound')
+        """
+        given = Arguments("Engine.solve")
+        _check_pair(given, model, hardware)
+        batch = float(given.count("batch_size", batch_size))
+        number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
+        chosen = calibrations.IDEAL
+        if calibration is not None:
+            chosen = given.take(calibrations.preset, calibration, chosen)
+        if efficiency is not None:
+            efficiency = given.fraction("efficiency", efficiency)
+        if isinstance(model, _MODELS):
+            step = _phase(given, model, phase)
+            cached, tokens = _lengths(given, model, step, context, prompt)
+        given.close()
+        if calibration is None:
+            chosen = calibrations.default(model)
+        eta = chosen.efficiency(step) if efficiency is None else efficiency
+        work = counting.count(model, step, number_format, batch, cached, tokens)
+        terms = Terms(
+            flops=work.padded(chosen.tile),
+            traffic=work.traffic,
+            peak=hardware.require_peak(number_format.compute),
+            bandwidth=hardware.bandwidth_si,
+            compute_efficiency=eta,
+            memory_efficiency=chosen.memory_efficiency,
+            serial_fraction=chosen.serial_fraction,
+            overhead=chosen.step_seconds + work.launches * chosen.layer_seconds,
+        )
+        return PerformanceProfile(
+            model=model,
+            hardware=hardware,
+            batch_size=int(batch),
+            precision=number_format,
+            phase=step,
+            context=int(cached),
+            prompt=int(tokens),
+            calibration=chosen,
+            work=work,
+            terms=terms,
+        )

@@ -1,0 +1,97 @@
+r"""The time equation, in SI: floats, or arrays that broadcast.
+
+.. math:: T = \max(T_c, T_m) + \gamma \min(T_c, T_m) + o
+
+The lower bound is the longer of the two times (:math:`\gamma = 0`), the upper bound their sum
+(:math:`\gamma = 1`): overlap never changes the answer by more than a factor of two.
+
+References
+----------
+.. [williams2009] S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual
+   performance model for multicore architectures", CACM 52(4), 2009.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from mlsysim.core.arrays import maximum, minimum
+
+
+class Bottleneck(Enum):
+    """What most of the time goes into."""
+
+    MEMORY = "memory"
+    COMPUTE = "compute"
+    OVERHEAD = "overhead"
+
+    def __str__(self) -> str:
+        return f"{self.value.capitalize()} Bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """All that the time equation needs, and the equation.
+
+    Parameters
+    ----------
+    flops
+        FLOP that are executed, tile padding included. [FLOP]
+    traffic
+        Bytes that cross the memory interface. [B]
+    peak, bandwidth
+        What the datasheet says. [FLOP/s, B/s]
+    compute_efficiency, memory_efficiency
+        Shares of them that are reached.
+    serial_fraction
+        Share of the shorter time that the longer one does not hide.
+    overhead
+        Time that neither resource shortens. [s]
+
+    Examples
+    --------
+    >>> t = Terms(flops=2e9, traffic=1e9, peak=1e15, bandwidth=4e12, compute_efficiency=1.0,
+    ...           memory_efficiency=1.0, serial_fraction=0.0, overhead=0.0)
+    >>> t.latency, str(t.bottleneck)
+    (0.00025, 'Memory Bound')
+    """
+
+    flops: Any
+    traffic: Any
+    peak: Any
+    bandwidth: Any
+    compute_efficiency: Any
+    memory_efficiency: Any
+    serial_fraction: Any
+    overhead: Any
+
+    @property
+    def compute_time(self) -> Any:
+        """Seconds of arithmetic."""
+        return self.flops / (self.peak * self.compute_efficiency)
+
+    @property
+    def memory_time(self) -> Any:
+        """Seconds of moving bytes."""
+        return self.traffic / (self.bandwidth * self.memory_efficiency)
+
+    @property
+    def busy_time(self) -> Any:
+        """Seconds in which compute or memory works."""
+        compute, memory = self.compute_time, self.memory_time
+        return maximum(compute, memory) + self.serial_fraction * minimum(compute, memory)
+
+    @property
+    def latency(self) -> Any:
+        """Seconds of the step."""
+        return self.busy_time + self.overhead
+
+    @property
+    def bottleneck(self) -> Bottleneck:
+        """The longest of the three times; ties go to memory, then to compute."""
+        times = (
+            (self.memory_time, Bottleneck.MEMORY),
+            (self.compute_time, Bottleneck.COMPUTE),
+            (self.overhead, Bottleneck.OVERHEAD),
+        )
+        return max(times, key=lambda pair: pair[0])[1]

@@ -1,0 +1,237 @@
+"""Where specifications come from: one TOML card for each thing, read on first use.
+
+A registry is a tree of groups. ``Hardware.Cloud.A100`` reads one card; ``Hardware.A100`` finds it in
+any group; ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any, Generic, TypeVar
+
+from mlsysim.core.constants import Q_, factor
+from mlsysim.core.errors import ArgumentError, SpecError, UnknownNameError, suggestion
+from mlsysim.core.models import KINDS, Model
+from mlsysim.core.specs import Accelerator, FrozenMap, Source
+
+T = TypeVar("T")
+
+_DATA = files("mlsysim") / "data"
+_IDENTITY = ("name", "vendor", "kind", "aliases")
+_LEAF = frozenset({"value", "unit", "source", "place", "read", "confidence", "note", "also"})
+
+
+@cache
+def _card(folder: str, group: str, stem: str) -> dict[str, Any]:
+    path = f"data/{folder}/{group}/{stem}.toml"
+    try:
+        return tomllib.loads((_DATA / folder / group / f"{stem}.toml").read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: not valid TOML ({error})"
+        raise SpecError(msg) from None
+
+
+def _leaf(where: str, leaf: Any) -> Source:
+    """Return a leaf with its source, or say what it lacks."""
+    if not isinstance(leaf, dict) or "value" not in leaf:
+        msg = f"{where} must be a table with value, source, place, read and confidence"
+        raise SpecError(msg)
+    if extra := set(leaf) - _LEAF:
+        msg = f"{where} has unknown keys {sorted(extra)}. {suggestion(min(extra), _LEAF)}"
+        raise SpecError(msg)
+    also = tuple(FrozenMap(other) for other in leaf.get("also", ()))
+    try:
+        return Source(**{**leaf, "also": also})
+    except TypeError:
+        missing = [k for k in ("source", "place", "read", "confidence") if k not in leaf]
+        msg = f"{where} lacks {', '.join(missing)}: every figure says where it was read"
+        raise SpecError(msg) from None
+
+
+def _quantity(where: str, leaf: Source) -> Any:
+    if not leaf.unit:
+        return leaf.value
+    try:
+        factor(leaf.unit)
+        return Q_(leaf.value, leaf.unit)
+    except ArgumentError as error:
+        msg = f"{where}: {error}"
+        raise SpecError(msg) from None
+
+
+def _flatten(card: dict[str, Any], where: str, nested: str) -> tuple[dict[str, Any], dict[str, Source]]:
+    """Split a card into constructor arguments and the source of each."""
+    values: dict[str, Any] = {k: card[k] for k in _IDENTITY if k in card}
+    values["aliases"] = tuple(values.get("aliases", ()))
+    sources: dict[str, Source] = {}
+    for key, leaf in card.items():
+        if key in _IDENTITY:
+            continue
+        if key == nested:
+            for sub, inner in leaf.items():
+                sources[f"{key}.{sub}"] = _leaf(f"{where}: {key}.{sub}", inner)
+            values[key] = {sub: _quantity(where, sources[f"{key}.{sub}"]) for sub in leaf}
+        else:
+            sources[key] = _leaf(f"{where}: {key}", leaf)
+            values[key] = _quantity(where, sources[key])
+    return values, sources
+
+
+def _accelerator(card: dict[str, Any], where: str) -> Accelerator:
+    values, sources = _flatten(card, where, "peak")
+    try:
+        return Accelerator(**values, sources=FrozenMap(sources))
+    except (TypeError, SpecError) as error:
+        msg = f"{where}: {error}"
+        raise SpecError(msg) from None
+
+
+def _model(card: dict[str, Any], where: str) -> Model:
+    values, sources = _flatten(card, where, "published")
+    kind = values.pop("kind", None)
+    if kind not in KINDS:
+        msg = f"{where}: kind {kind!r} is unknown. {suggestion(str(kind), KINDS)}"
+        raise SpecError(msg)
+    values["published"] = FrozenMap(values.get("published", {}))
+    try:
+        return KINDS[kind](**values, sources=FrozenMap(sources))
+    except (TypeError, SpecError) as error:
+        msg = f"{where}: {error}"
+        raise SpecError(msg) from None
+
+
+class Group(Generic[T]):
+    """The cards of one group, as attributes.
+
+    Examples
+    --------
+    >>> Hardware.Cloud.A100.name
+    'NVIDIA A100 SXM4 80GB'
+    >>> Hardware.Cloud.A10O
+    Traceback (most recent call last):
+        ...
+    mlsysim.core.errors.UnknownNameError: Hardware.Cloud has no 'A10O'. Did you mean 'A100' or 'A10'?
+    """
+
+    def __init__(
+        self, label: str, folder: str, group: str, build: Callable[[dict[str, Any], str], T]
+    ) -> None:
+        self._label = f"{label}.{group.title()}"
+        self._folder, self._group, self._build = folder, group, build
+        self._built: dict[str, T] = {}
+
+    @cached_property
+    def _stems(self) -> tuple[str, ...]:
+        names = (p.name for p in (_DATA / self._folder / self._group).iterdir())
+        return tuple(sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml")))
+
+    def __getattr__(self, name: str) -> T:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._built:
+            return self._built[name]
+        if name not in self._stems:
+            msg = f"{self._label} has no {name!r}. {suggestion(name, self._stems)}"
+            raise UnknownNameError(msg)
+        where = f"data/{self._folder}/{self._group}/{name}.toml"
+        return self._built.setdefault(
+            name, self._build(_card(self._folder, self._group, name), where)
+        )
+
+    def __dir__(self) -> list[str]:
+        return list(self._stems)
+
+    def __iter__(self) -> Iterator[T]:
+        return (getattr(self, stem) for stem in self._stems)
+
+    def __len__(self) -> int:
+        return len(self._stems)
+
+    def __repr__(self) -> str:
+        return f"<{self._label}: {', '.join(self._stems)}>"
+
+
+class Registry(Generic[T]):
+    """Groups of cards, found by attribute or by any name.
+
+    Examples
+    --------
+    >>> Models.Llama3_70B is Models.Language.Llama3_70B
+    True
+    >>> Hardware["H100 SXM 80GB"] is Hardware.Cloud.H100
+    True
+    """
+
+    def __init__(
+        self, label: str, folder: str, build: Callable[[dict[str, Any], str], T]
+    ) -> None:
+        self._label, self._folder, self._build = label, folder, build
+
+    @cached_property
+    def _groups(self) -> dict[str, Group[T]]:
+        names = sorted(p.name for p in (_DATA / self._folder).iterdir() if p.is_dir())
+        return {n.title(): Group(self._label, self._folder, n, self._build) for n in names}
+
+    @cached_property
+    def _aliases(self) -> dict[str, tuple[str, str]]:
+        """Every spelling of every card, folded; read once, when a name is looked up."""
+        found: dict[str, tuple[str, str]] = {}
+        for title, group in self._groups.items():
+            for stem in dir(group):
+                card = _card(self._folder, title.lower(), stem)
+                for name in (stem, card["name"], *card.get("aliases", ())):
+                    if found.setdefault(_fold(name), (title, stem)) != (title, stem):
+                        other = ".".join(found[_fold(name)])
+                        msg = f"data/{self._folder}: {name!r} names both {other} and {title}.{stem}"
+                        raise SpecError(msg)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self._groups:
+            return self._groups[name]
+        for group in self._groups.values():
+            if name in dir(group):
+                return getattr(group, name)
+        msg = f"{self._label} has no {name!r}. {suggestion(name, dir(self))}"
+        raise UnknownNameError(msg)
+
+    def __getitem__(self, name: str) -> T:
+        try:
+            title, stem = self._aliases[_fold(name)]
+        except KeyError:
+            msg = f"{self._label} has no {name!r}. {suggestion(name, self._names())}"
+            raise UnknownNameError(msg) from None
+        return getattr(self._groups[title], stem)
+
+    def _names(self) -> list[str]:
+        return [stem for group in self._groups.values() for stem in dir(group)]
+
+    def __dir__(self) -> list[str]:
+        return [*self._groups, *self._names(), "list"]
+
+    def __iter__(self) -> Iterator[T]:
+        return (item for group in self._groups.values() for item in group)
+
+    def __len__(self) -> int:
+        return sum(len(group) for group in self._groups.values())
+
+    def list(self) -> "list[T]":
+        """Return everything in the registry, group by group."""
+        return [*self]
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self._groups.values()))
+
+
+def _fold(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum() or c == ".")
+
+
+Hardware: Registry[Accelerator] = Registry("Hardware", "hardware", _accelerator)
+"""Accelerators, by group: ``Hardware.Cloud.H100``."""
+
+Models: Registry[Model] = Registry("Models", "models", _model)
+"""Networks, by group: ``Models.Language.Llama3_8B``."""
