@@ -39,10 +39,8 @@ def text(value: Any) -> str:
     >>> text(Q_("2.77943 TB/s")), text(True), text(None), text(0.25)
     ('2.779 TB/s', 'yes', '—', '0.25')
     """
-    if value is None:
-        return "—"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if value is None or isinstance(value, bool):
+        return {None: "—", True: "yes", False: "no"}[value]
     if isinstance(value, pint.Quantity):
         units = f"{value.units:~P}"
         return f"{number(value.magnitude)} {units}".rstrip()
@@ -88,9 +86,7 @@ def text_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """
     body = [[text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *body, strict=True)]
-    right = [
-        all(is_numeric(row[i]) for row in body) and bool(body) for i in range(len(headers))
-    ]
+    right = [all(is_numeric(row[i]) for row in body) and bool(body) for i in range(len(headers))]
 
     def line(cells: Sequence[str]) -> str:
         parts = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
@@ -115,15 +111,15 @@ def html_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: s
     body = [[text(cell) for cell in row] for row in rows]
     numeric = [all(is_numeric(row[i]) for row in body) and bool(body) for i in range(len(headers))]
     mark = [' class="num"' if n else "" for n in numeric]
-    head = "".join(
-        f'<th scope="col"{m}>{html.escape(h)}</th>' for h, m in zip(headers, mark, strict=True)
-    )
+    head = "".join(f'<th scope="col"{m}>{html.escape(h)}</th>' for h, m in zip(headers, mark, strict=True))
     lines = "".join(
         "<tr>" + "".join(f"<td{m}>{html.escape(c)}</td>" for c, m in zip(row, mark, strict=True)) + "</tr>"
         for row in body
     )
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f'<table class="table mls-table">{title}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    return (
+        f'<table class="table mls-table">{title}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    )
 
 
 def text_block(title: str, rows: Iterable[tuple[str, Any]]) -> str:
@@ -148,9 +144,14 @@ def html_block(title: str, rows: Iterable[tuple[str, Any]]) -> str:
         for label, value in rows
     )
     return (
-        f'<table class="table mls-info"><caption>{html.escape(title)}</caption>'
-        f"<tbody>{lines}</tbody></table>"
+        f'<table class="table mls-info"><caption>{html.escape(title)}</caption><tbody>{lines}</tbody></table>'
     )
+
+
+def html_banner(title: str, subtitle: str = "") -> str:
+    """Return a heading as HTML that leaves the page's outline alone."""
+    second = f"<br><span>{html.escape(subtitle)}</span>" if subtitle else ""
+    return f'<div class="mls-banner"><strong>{html.escape(title)}</strong>{second}</div>'
 
 
 class Shown:

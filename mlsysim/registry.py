@@ -111,7 +111,7 @@ class Group(Generic[T]):
     >>> Hardware.Cloud.A10O
     Traceback (most recent call last):
         ...
-    mlsysim.core.errors.UnknownNameError: Hardware.Cloud has no 'A10O'. Did you mean 'A100' or 'A10'?
+    mlsysim.core.errors.UnknownNameError: Hardware.Cloud has no 'A10O'. Did you mean 'A10' or 'A100'?
     """
 
     def __init__(
@@ -135,9 +135,7 @@ class Group(Generic[T]):
             msg = f"{self._label} has no {name!r}. {suggestion(name, self._stems)}"
             raise UnknownNameError(msg)
         where = f"data/{self._folder}/{self._group}/{name}.toml"
-        return self._built.setdefault(
-            name, self._build(_card(self._folder, self._group, name), where)
-        )
+        return self._built.setdefault(name, self._build(_card(self._folder, self._group, name), where))
 
     def __dir__(self) -> list[str]:
         return list(self._stems)
@@ -163,9 +161,7 @@ class Registry(Generic[T]):
     True
     """
 
-    def __init__(
-        self, label: str, folder: str, build: Callable[[dict[str, Any], str], T]
-    ) -> None:
+    def __init__(self, label: str, folder: str, build: Callable[[dict[str, Any], str], T]) -> None:
         self._label, self._folder, self._build = label, folder, build
 
     @cached_property
@@ -204,7 +200,8 @@ class Registry(Generic[T]):
         except KeyError:
             msg = f"{self._label} has no {name!r}. {suggestion(name, self._names())}"
             raise UnknownNameError(msg) from None
-        return getattr(self._groups[title], stem)
+        item: T = getattr(self._groups[title], stem)
+        return item
 
     def _names(self) -> list[str]:
         return [stem for group in self._groups.values() for stem in dir(group)]

@@ -53,9 +53,7 @@ class Arguments:
         """Return a number above 0 and at most 1."""
         return self.number(name, value, "above 0 and at most 1", lambda x: 0 < x <= 1)
 
-    def number(
-        self, name: str, value: Any, expected: str, accept: Callable[[float], bool]
-    ) -> float:
+    def number(self, name: str, value: Any, expected: str, accept: Callable[[float], bool]) -> float:
         """Return a real number that *accept* takes; *expected* says which those are."""
         if isinstance(value, numbers.Real) and not isinstance(value, bool) and accept(float(value)):
             return float(value)

@@ -16,7 +16,7 @@ def maximum(a: Any, b: Any) -> Any:
     2.0
     """
     if isinstance(a, float) and isinstance(b, float):
-        return a if a >= b else b
+        return max(a, b)
     import numpy as np  # noqa: PLC0415 - absent where only scalars are solved
 
     return np.maximum(a, b)

@@ -62,9 +62,7 @@ class Calibration:
         for phase, value in self.compute_efficiency.items():
             given.fraction(f"compute_efficiency[{phase}]", value)
         given.fraction("memory_efficiency", self.memory_efficiency)
-        given.number(
-            "serial_fraction", self.serial_fraction, "from 0 to 1", lambda x: 0 <= x <= 1
-        )
+        given.number("serial_fraction", self.serial_fraction, "from 0 to 1", lambda x: 0 <= x <= 1)
         given.count("tile", self.tile)
         given.close()
         put = object.__setattr__

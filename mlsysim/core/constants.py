@@ -28,7 +28,7 @@ def _refuse_foreign_symbols(text: str) -> str:
     return text.replace("$", "USD")
 
 
-class _Quantity(pint.UnitRegistry.Quantity):  # type: ignore[misc, name-defined]
+class _Quantity(pint.UnitRegistry.Quantity):  # type: ignore[type-arg]
     """A quantity of this package's registry; it pickles without the application registry."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -39,8 +39,8 @@ class _Quantity(pint.UnitRegistry.Quantity):  # type: ignore[misc, name-defined]
         return str(super().__format__(spec if set(spec) & set("DPLHC~") else spec + "~P"))
 
 
-class _Registry(pint.UnitRegistry):  # type: ignore[type-arg]
-    Quantity: TypeAlias = _Quantity  # type: ignore[assignment]
+class _Registry(pint.UnitRegistry[Any]):
+    Quantity: TypeAlias = _Quantity
 
 
 Quantity: TypeAlias = pint.Quantity[Any]
@@ -179,7 +179,9 @@ def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
         msg = f'{name} needs a unit, as in Q_("1 {units}"); got the bare {value!r}'
         raise UnitError(msg)
     if value.dimensionality != unit(units).dimensionality:
-        msg = f"{name} needs {unit(units).dimensionality}, as in {units}; got {value} ({value.dimensionality})"
+        msg = (
+            f"{name} needs {unit(units).dimensionality}, as in {units}; got {value} ({value.dimensionality})"
+        )
         raise UnitError(msg)
     if value._REGISTRY is not ureg:  # noqa: SLF001 - pint offers no public accessor
         msg = f"{name} belongs to another unit registry; build it with mlsysim.Q_"

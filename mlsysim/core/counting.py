@@ -245,10 +245,17 @@ def forward(model: Model, precision: Precision, batch: Any, prompt: Any = None) 
         patches = 2 * model.channels * model.patch**2 * model.width * (model.tokens - 1)
         embed = float(patches + 2 * model.classes * model.width)
         outputs = float((model.tokens - 1) * model.width + model.classes)
-        return _encode(model, precision, batch, float(model.tokens), embed, outputs)
+        return _encode(
+            model,
+            precision,
+            batch=batch,
+            tokens=float(model.tokens),
+            extra_flops=embed,
+            extra_outputs=outputs,
+        )
     if isinstance(model, Encoder):
         pooler = 2.0 * model.width**2 if model.pooled else 0.0
-        return _encode(model, precision, batch, prompt, pooler, 0.0)
+        return _encode(model, precision, batch=batch, tokens=prompt, extra_flops=pooler, extra_outputs=0.0)
     msg = f"{model.name} generates text: it decodes and prefills, and has no forward phase"
     raise TypeError(msg)
 
@@ -256,6 +263,7 @@ def forward(model: Model, precision: Precision, batch: Any, prompt: Any = None) 
 def _encode(
     model: Encoder | VisionTransformer,
     precision: Precision,
+    *,
     batch: Any,
     tokens: Any,
     extra_flops: float,
@@ -307,7 +315,13 @@ def _convolve(model: ConvNet, precision: Precision, batch: Any) -> Work:
 
 
 def count(
-    model: Model, phase: Phase, precision: Precision, batch: Any, context: Any, prompt: Any
+    model: Model,
+    phase: Phase,
+    precision: Precision,
+    *,
+    batch: Any,
+    context: Any = 0.0,
+    prompt: Any = 0.0,
 ) -> Work:
     """Count one step of *model* in *phase*: the call that the engine makes."""
     if phase is Phase.FORWARD:

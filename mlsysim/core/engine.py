@@ -6,7 +6,6 @@ from mlsysim.core import calibration as calibrations
 from mlsysim.core import counting
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
-from mlsysim.core.errors import ArgumentError
 from mlsysim.core.models import ConvNet, Encoder, Model, Phase, Transformer, VisionTransformer
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
@@ -38,9 +37,7 @@ def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
     return Phase(phase)
 
 
-def _lengths(
-    given: Arguments, model: Model, phase: Phase, context: Any, prompt: Any
-) -> tuple[float, float]:
+def _lengths(given: Arguments, model: Model, phase: Phase, context: Any, prompt: Any) -> tuple[float, float]:
     """Return context and prompt; the phase says which of them means something."""
     cached = tokens = 0
     if phase is Phase.DECODE:
@@ -52,9 +49,7 @@ def _lengths(
     elif prompt is not None:
         given.fault(f"prompt is for phase 'prefill' and for encoders; {model} in {phase} takes none")
     if isinstance(model, Transformer | Encoder) and max(cached, tokens) > model.context:
-        given.fault(
-            f"{max(cached, tokens):,} tokens exceed the context of {model}, {model.context:,} tokens"
-        )
+        given.fault(f"{max(cached, tokens):,} tokens exceed the context of {model}, {model.context:,} tokens")
     return float(cached), float(tokens)
 
 
@@ -135,7 +130,7 @@ class Engine:
         if calibration is None:
             chosen = calibrations.default(model)
         eta = chosen.efficiency(step) if efficiency is None else efficiency
-        work = counting.count(model, step, number_format, batch, cached, tokens)
+        work = counting.count(model, step, number_format, batch=batch, context=cached, prompt=tokens)
         terms = Terms(
             flops=work.padded(chosen.tile),
             traffic=work.traffic,

@@ -233,9 +233,9 @@ class ConvNet(_Shape):
         if len(self.input) != 3 or not all(isinstance(n, int) and n > 0 for n in self.input):
             faults.append(f"input must be (channels, height, width); got {self.input!r}")
         for i, layer in enumerate(self.layers):
-            op = layer.get("op")
+            op = str(layer.get("op"))
             if op not in CONVNET_OPS:
-                faults.append(f"layers[{i}] has op {op!r}. {suggestion(str(op), CONVNET_OPS)}")
+                faults.append(f"layers[{i}] has op {op!r}. {suggestion(op, CONVNET_OPS)}")
                 continue
             given = set(layer) - {"op"}
             if missing := CONVNET_OPS[op] - given:

@@ -42,7 +42,8 @@ class Precision:
 
     def __post_init__(self) -> None:
         if self.compute not in PEAKS:
-            msg = f"Precision: compute {self.compute!r} is no arithmetic unit. {suggestion(self.compute, PEAKS)}"
+            known = suggestion(self.compute, PEAKS)
+            msg = f"Precision: compute {self.compute!r} is no arithmetic unit. {known}"
             raise ArgumentError(msg)
         if min(self.weight_bits, self.activation_bits, self.kv_bits) <= 0:
             msg = f"Precision {self.name!r}: bits must be positive"

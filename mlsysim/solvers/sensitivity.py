@@ -1,0 +1,210 @@
+r"""Which resource is worth investing in: elasticities of the step's time.
+
+The elasticity to a resource :math:`x` is :math:`e_x = (\partial T / T) / (\partial x / x)`: the percentage
+by which time changes for one percent more of :math:`x`. With overhead share :math:`s` the exact ones obey
+:math:`e_{bw} + e_{peak} - s = -1`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from mlsysim.core.arguments import Arguments
+from mlsysim.core.constants import Quantity
+from mlsysim.core.engine import Engine
+from mlsysim.core.models import Model
+from mlsysim.core.profile import PerformanceProfile
+from mlsysim.core.roofline import Terms
+from mlsysim.core.specs import Accelerator, FrozenMap
+from mlsysim.format import Shown
+
+
+class Lever(StrEnum):
+    """A resource that can be turned."""
+
+    PEAK_FLOPS = "peak_flops"
+    MEMORY_BANDWIDTH = "memory_bandwidth"
+    MEMORY_CAPACITY = "memory_capacity"
+    OVERHEAD = "overhead"
+
+
+_TERM: Mapping[Lever, str] = FrozenMap(
+    {
+        Lever.PEAK_FLOPS: "peak",
+        Lever.MEMORY_BANDWIDTH: "bandwidth",
+        Lever.OVERHEAD: "overhead",
+    }
+)
+
+
+def exact_elasticities(terms: Terms) -> dict[Lever, float]:
+    """Return the elasticities of the time equation in closed form.
+
+    At the ridge, where compute and memory time are equal, memory counts as the longer one.
+
+    Examples
+    --------
+    >>> t = Terms(flops=1.0, traffic=3.0, peak=1.0, bandwidth=1.0, compute_efficiency=1.0,
+    ...           memory_efficiency=1.0, serial_fraction=0.0, overhead=1.0)
+    >>> exact_elasticities(t)[Lever.MEMORY_BANDWIDTH]
+    -0.75
+    """
+    compute, memory, total = terms.compute_time, terms.memory_time, terms.latency
+    hidden = terms.serial_fraction
+    compute_share = (compute if compute > memory else hidden * compute) / total
+    memory_share = (memory if memory >= compute else hidden * memory) / total
+    return {
+        Lever.PEAK_FLOPS: -compute_share,
+        Lever.MEMORY_BANDWIDTH: -memory_share,
+        Lever.OVERHEAD: terms.overhead / total,
+    }
+
+
+def central_elasticity(terms: Terms, lever: Lever, step: float) -> float:
+    """Return the elasticity by a central difference of plus and minus *step*."""
+    name = _TERM[lever]
+    value = getattr(terms, name)
+    up = replace(terms, **{name: value * (1 + step)}).latency
+    down = replace(terms, **{name: value * (1 - step)}).latency
+    return float((up - down) / (2 * step * terms.latency))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SensitivityResult(Shown):
+    """Elasticities of the step's time, and the constraint that binds.
+
+    Parameters
+    ----------
+    profile
+        The baseline.
+    perturbation_pct
+        Half-width of the central difference. [%]
+    sensitivities
+        Elasticity by lever, by central difference; negative where more of it helps.
+        ``memory_capacity`` is 0 where the model fits (capacity is a threshold, not a slope) and is
+        left out where it does not.
+    exact
+        The same elasticities in closed form.
+    """
+
+    profile: PerformanceProfile
+    perturbation_pct: float
+    sensitivities: Mapping[Lever, float]
+    exact: Mapping[Lever, float]
+
+    @property
+    def baseline_latency(self) -> Quantity:
+        """Time of the step as it is."""
+        return self.profile.latency
+
+    @property
+    def binding_constraint(self) -> Lever:
+        """The lever with the largest exact elasticity; it agrees with the bottleneck."""
+        order = (Lever.MEMORY_BANDWIDTH, Lever.PEAK_FLOPS, Lever.OVERHEAD)
+        return max(order, key=lambda lever: abs(self.exact[lever]))
+
+    @property
+    def fits(self) -> bool:
+        """Whether the model fits; if not, the elasticities are those of a device that held it."""
+        return self.profile.fits
+
+    def speedup(self, lever: Lever | str, change: float) -> float:
+        """Return the speed-up from changing one resource by a factor, all else equal.
+
+        Unlike an elasticity this is no slope: it solves again.
+
+        Raises
+        ------
+        ArgumentError
+            If *lever* is none of this result's, or *change* is not positive.
+
+        Examples
+        --------
+        >>> from mlsysim import Hardware, Models
+        >>> r = SensitivitySolver().solve(model=Models.Llama3_70B, hardware=Hardware.Cloud.A100)
+        >>> f"{1 - 1 / r.speedup('memory_bandwidth', 1.10):.1%} less time"
+        '7.9% less time'
+        """
+        given = Arguments("SensitivityResult.speedup")
+        if lever not in set(_TERM):
+            given.fault(f"lever must be one of {', '.join(_TERM)}; got {lever!r}")
+        given.number("change", change, "a factor above 0", lambda x: 0 < x < float("inf"))
+        given.close()
+        terms, name = self.profile.terms, _TERM[Lever(lever)]
+        changed = replace(terms, **{name: getattr(terms, name) * change})
+        return float(terms.latency / changed.latency)
+
+    @property
+    def title(self) -> str:
+        """What was asked, in a line."""
+        return f"Sensitivity of {self.profile.title}"
+
+    def rows(self) -> list[tuple[str, Any]]:
+        """Return the elasticities, central and exact."""
+        levers: list[tuple[str, Any]] = [
+            (str(lever), f"{value:+.4f} (exact {self.exact[lever]:+.4f})")
+            for lever, value in self.sensitivities.items()
+            if lever in self.exact
+        ]
+        return [
+            ("Baseline latency", self.baseline_latency),
+            ("Perturbation", f"{self.perturbation_pct:g}%"),
+            *levers,
+            ("Binding constraint", self.binding_constraint),
+            ("Memory", str(self.profile.fit)),
+        ]
+
+
+class SensitivitySolver:
+    """Answers: which resource is worth investing in?"""
+
+    def solve(
+        self,
+        model: Model,
+        hardware: Accelerator,
+        *args: Any,
+        perturbation_pct: float = 10.0,
+        **options: Any,
+    ) -> SensitivityResult:
+        """Return the elasticity of the step's time to each resource.
+
+        Parameters
+        ----------
+        model, hardware
+            As for ``Engine.solve``, and so are all other arguments.
+        perturbation_pct
+            Half-width of the central difference, above 0 and below 100. [%]
+
+        Returns
+        -------
+        SensitivityResult
+            Central differences, and the exact elasticities beside them.
+
+        Raises
+        ------
+        ArgumentError
+            If an argument has no usable value.
+
+        Examples
+        --------
+        >>> from mlsysim import Hardware, Models
+        >>> r = SensitivitySolver().solve(model=Models.Llama3_70B, hardware=Hardware.Cloud.A100)
+        >>> f"{r.sensitivities['memory_bandwidth']:+.3f}", str(r.binding_constraint)
+        ('-0.880', 'memory_bandwidth')
+        """
+        given = Arguments("SensitivitySolver.solve")
+        step = given.number(
+            "perturbation_pct", perturbation_pct, "above 0 and below 100", lambda x: 0 < x < 100
+        )
+        given.close()
+        profile = Engine.solve(model, hardware, *args, **options)
+        central = {lever: central_elasticity(profile.terms, lever, step / 100) for lever in _TERM}
+        if profile.fits:
+            central[Lever.MEMORY_CAPACITY] = 0.0
+        return SensitivityResult(
+            profile=profile,
+            perturbation_pct=step,
+            sensitivities=FrozenMap({lever: central[lever] for lever in Lever if lever in central}),
+            exact=FrozenMap(exact_elasticities(profile.terms)),
+        )
