@@ -66,8 +66,16 @@ def _words(value: Any) -> set[str]:
     return {s.casefold().replace("_", " ").strip() for s in spellings}
 
 
+def _bare(value: Any) -> Any:
+    """Return a dimensionless quantity as a number, anything else as it is."""
+    if isinstance(value, pint.Quantity) and value.dimensionless:
+        return float(value.to_base_units().magnitude)
+    return value
+
+
 def _ratio(actual: Any, expected: Any) -> float | None:
     """Return actual over expected where both are numbers of one dimension."""
+    actual, expected = _bare(actual), _bare(expected)
     if isinstance(actual, pint.Quantity) and isinstance(expected, pint.Quantity):
         if actual.dimensionality != expected.dimensionality:
             return None
@@ -342,11 +350,10 @@ def check(exercise: Exercise, answer: Any = None) -> Verdict:
 
 
 def _unit_fault(answer: Any, right: Any) -> str:
+    answer, right = _bare(answer), _bare(right)
     if isinstance(right, pint.Quantity) and not isinstance(answer, pint.Quantity):
         return f"Give a quantity with its unit, as in Q_(1, '{right.units:~P}')."
     if isinstance(answer, pint.Quantity) and not isinstance(right, pint.Quantity):
-        if _is_number(right) and answer.dimensionless:
-            return "Give a plain number."
         return f"The answer has no unit; yours is in {answer.units}."
     if isinstance(answer, pint.Quantity) and answer.dimensionality != right.dimensionality:
         return f"The answer is in {right.units}, or a unit of the same kind; yours is in {answer.units}."

@@ -6,6 +6,7 @@ any group; ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
 
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 _DATA = files("mlsysim") / "data"
 _IDENTITY = ("name", "vendor", "kind", "aliases")
-_LEAF = frozenset({"value", "unit", "source", "place", "read", "confidence", "note", "also"})
+_LEAF = frozenset({"value", "unit", "source", "place", "read", "confidence", "note", "also", "accumulate"})
 
 
 @cache
@@ -78,13 +79,26 @@ def _flatten(card: dict[str, Any], where: str, nested: str) -> tuple[dict[str, A
     return values, sources
 
 
-def _accelerator(card: dict[str, Any], where: str) -> Accelerator:
-    values, sources = _flatten(card, where, "peak")
+def _construct(kind: type[T], values: dict[str, Any], sources: dict[str, Source], where: str) -> T:
+    """Build a specification from a card's values, or name the field that is wrong."""
+    known = {f.name: f for f in fields(kind) if f.init}  # type: ignore[arg-type]
+    if extra := set(values) - set(known):
+        msg = f"{where}: {kind.__name__} has no field {min(extra)!r}. {suggestion(min(extra), known)}"
+        raise SpecError(msg)
+    needed = {n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+    if missing := needed - set(values):
+        msg = f"{where}: {', '.join(sorted(missing))} missing; a {kind.__name__} needs each"
+        raise SpecError(msg)
     try:
-        return Accelerator(**values, sources=FrozenMap(sources))
-    except (TypeError, SpecError) as error:
+        return kind(**values, sources=FrozenMap(sources))
+    except SpecError as error:
         msg = f"{where}: {error}"
         raise SpecError(msg) from None
+
+
+def _accelerator(card: dict[str, Any], where: str) -> Accelerator:
+    values, sources = _flatten(card, where, "peak")
+    return _construct(Accelerator, values, sources, where)
 
 
 def _model(card: dict[str, Any], where: str) -> Model:
@@ -94,11 +108,7 @@ def _model(card: dict[str, Any], where: str) -> Model:
         msg = f"{where}: kind {kind!r} is unknown. {suggestion(str(kind), KINDS)}"
         raise SpecError(msg)
     values["published"] = FrozenMap(values.get("published", {}))
-    try:
-        return KINDS[kind](**values, sources=FrozenMap(sources))
-    except (TypeError, SpecError) as error:
-        msg = f"{where}: {error}"
-        raise SpecError(msg) from None
+    return _construct(KINDS[kind], values, sources, where)
 
 
 class Group(Generic[T]):

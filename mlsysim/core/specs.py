@@ -63,6 +63,8 @@ class Source:
         What a reader should know: a sparse figure that was halved, a reason for a choice.
     also
         Other published values for the same figure, each with its source.
+    accumulate
+        Number format of the sum, where it halves the rate of the product.
     """
 
     value: Any
@@ -73,6 +75,7 @@ class Source:
     confidence: str
     note: str = ""
     also: tuple[FrozenMap[str, Any], ...] = ()
+    accumulate: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

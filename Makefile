@@ -1,0 +1,62 @@
+# Two commands: `make site` builds the website, `make test` runs every test.
+# Both make what they need in .venv; a machine needs Python 3.11 or newer, pip, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TUTORIALS := $(sort $(wildcard tutorials/[0-9]*.qmd))
+PAGES := $(TUTORIALS) $(sort $(wildcard *.qmd) $(wildcard zoo/*.qmd))
+NBVAL := $(BIN)/python -m pytest -p no:randomly --nbval --nbval-current-env \
+	--nbval-sanitize-with tests/notebooks/sanitize.cfg tests/notebooks
+
+.DEFAULT_GOAL := help
+.PHONY: help site test test-notebooks lint format bless lab serve bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+$(VENV)/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+		f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+site: $(VENV)/ready ## Execute every page and write the website to _site/
+	@if command -v quarto >/dev/null; then \
+		PATH="$(CURDIR)/$(BIN):$$PATH" QUARTO_PYTHON="$(CURDIR)/$(BIN)/python" quarto render; \
+	else \
+		$(BIN)/python -m sitebuild build --strict --salt-tree mlsysim; \
+	fi
+
+test: $(VENV)/ready ## Run all tests: package, pages, notebooks
+	$(BIN)/python -m pytest --doctest-modules tests mlsysim sitebuild
+	$(NBVAL)
+
+test-notebooks: $(VENV)/ready ## Run the notebooks alone and compare every output
+	$(NBVAL)
+
+lint: $(VENV)/ready ## Check style and types
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+format: $(VENV)/ready ## Format the code
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix
+
+bless: $(VENV)/ready ## Rewrite the reference notebooks from today's pages; read the diff
+	$(BIN)/python -m sitebuild bless $(TUTORIALS) --out tests/notebooks --salt-tree mlsysim
+
+lab: $(VENV)/ready ## Open the tutorials as notebooks in JupyterLab
+	$(BIN)/python -m sitebuild notebooks $(TUTORIALS) --out build/notebooks --salt-tree mlsysim
+	$(BIN)/python -m jupyter lab build/notebooks
+
+serve: ## Serve _site/ on this machine
+	$(BIN)/python -m sitebuild serve
+
+bench: $(VENV)/ready ## Print speed as ratios
+	$(BIN)/python -m bench.speed
+
+clean: ## Remove what was built
+	rm -rf _site build dist .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis
