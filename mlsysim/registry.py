@@ -90,7 +90,7 @@ def _construct(kind: type[T], values: dict[str, Any], sources: dict[str, Source]
         msg = f"{where}: {', '.join(sorted(missing))} missing; a {kind.__name__} needs each"
         raise SpecError(msg)
     try:
-        return kind(**values, sources=FrozenMap(sources))
+        return kind(**{**values, "sources": FrozenMap(sources)})
     except SpecError as error:
         msg = f"{where}: {error}"
         raise SpecError(msg) from None
