@@ -7,6 +7,7 @@ any group; ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields
+from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
@@ -21,16 +22,29 @@ T = TypeVar("T")
 _DATA = files("mlsysim") / "data"
 _IDENTITY = ("name", "vendor", "kind", "aliases")
 _LEAF = frozenset({"value", "unit", "source", "place", "read", "confidence", "note", "also", "accumulate"})
+_CONFIDENCE = ("high", "medium")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 @cache
 def _card(folder: str, group: str, stem: str) -> dict[str, Any]:
     path = f"data/{folder}/{group}/{stem}.toml"
     try:
-        return tomllib.loads((_DATA / folder / group / f"{stem}.toml").read_text("utf-8"))
+        card = tomllib.loads((_DATA / folder / group / f"{stem}.toml").read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         msg = f"{path}: not valid TOML ({error})"
         raise SpecError(msg) from None
+    if not _is_text(card.get("name")):
+        msg = f'{path}: name is missing; write it as in name = "NVIDIA A10 24GB"'
+        raise SpecError(msg)
+    aliases = card.get("aliases", [])
+    if not isinstance(aliases, list) or not all(map(_is_text, aliases)):
+        msg = f"{path}: aliases must be a list of names; got {aliases!r}"
+        raise SpecError(msg)
+    return card
 
 
 def _leaf(where: str, leaf: Any) -> Source:
@@ -41,18 +55,30 @@ def _leaf(where: str, leaf: Any) -> Source:
     if extra := set(leaf) - _LEAF:
         msg = f"{where} has unknown keys {sorted(extra)}. {suggestion(min(extra), _LEAF)}"
         raise SpecError(msg)
-    also = tuple(FrozenMap(other) for other in leaf.get("also", ()))
-    try:
-        return Source(**{**leaf, "also": also})
-    except TypeError:
-        missing = [k for k in ("source", "place", "read", "confidence") if k not in leaf]
+    if missing := [k for k in ("source", "place", "read", "confidence") if leaf.get(k, "") == ""]:
         msg = f"{where} lacks {', '.join(missing)}: every figure says where it was read"
-        raise SpecError(msg) from None
+        raise SpecError(msg)
+    if not isinstance(leaf["read"], date):
+        msg = f"{where}: read must be a date, as in read = 2026-01-31; got {leaf['read']!r}"
+        raise SpecError(msg)
+    if leaf["confidence"] not in _CONFIDENCE:
+        msg = f"{where}: confidence must be high or medium; got {leaf['confidence']!r}"
+        raise SpecError(msg)
+    also = leaf.get("also", [])
+    if not isinstance(also, list) or not all(
+        isinstance(other, dict) and {"value", "source", "place"} <= set(other) for other in also
+    ):
+        msg = f"{where}: also must list tables with value, source and place; got {also!r}"
+        raise SpecError(msg)
+    return Source(**{**leaf, "also": tuple(FrozenMap(other) for other in also)})
 
 
 def _quantity(where: str, leaf: Source) -> Any:
     if not leaf.unit:
         return leaf.value
+    if isinstance(leaf.value, bool) or not isinstance(leaf.value, int | float):
+        msg = f"{where}: a value with a unit must be a number; got {leaf.value!r}"
+        raise SpecError(msg)
     try:
         factor(leaf.unit)
         return Q_(leaf.value, leaf.unit)
@@ -70,12 +96,15 @@ def _flatten(card: dict[str, Any], where: str, nested: str) -> tuple[dict[str, A
         if key in _IDENTITY:
             continue
         if key == nested:
+            if not isinstance(leaf, dict):
+                msg = f"{where}: {key} must hold a table for each figure, as in [{key}.…]; got {leaf!r}"
+                raise SpecError(msg)
             for sub, inner in leaf.items():
                 sources[f"{key}.{sub}"] = _leaf(f"{where}: {key}.{sub}", inner)
-            values[key] = {sub: _quantity(where, sources[f"{key}.{sub}"]) for sub in leaf}
+            values[key] = {sub: _quantity(f"{where}: {key}.{sub}", sources[f"{key}.{sub}"]) for sub in leaf}
         else:
             sources[key] = _leaf(f"{where}: {key}", leaf)
-            values[key] = _quantity(where, sources[key])
+            values[key] = _quantity(f"{where}: {key}", sources[key])
     return values, sources
 
 
@@ -205,11 +234,11 @@ class Registry(Generic[T]):
         raise UnknownNameError(msg)
 
     def __getitem__(self, name: str) -> T:
-        try:
-            title, stem = self._aliases[_fold(name)]
-        except KeyError:
-            msg = f"{self._label} has no {name!r}. {suggestion(name, self._names())}"
-            raise UnknownNameError(msg) from None
+        found = self._aliases.get(_fold(name)) if isinstance(name, str) else None
+        if found is None:
+            msg = f"{self._label} has no {name!r}. {suggestion(str(name), self._names())}"
+            raise UnknownNameError(msg)
+        title, stem = found
         item: T = getattr(self._groups[title], stem)
         return item
 

@@ -1,6 +1,6 @@
 """What a network is: its shape, frozen and validated. Counts are made of it elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
@@ -221,6 +221,12 @@ class ConvNet(_Shape):
     phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.input, Sequence):
+            msg = f"ConvNet {self.name!r}: input must be (channels, height, width); got {self.input!r}"
+            raise SpecError(msg)
+        if not isinstance(self.layers, Sequence) or not all(isinstance(x, Mapping) for x in self.layers):
+            msg = f"ConvNet {self.name!r}: layers must list operations, each with its op; got {self.layers!r}"
+            raise SpecError(msg)
         object.__setattr__(self, "input", tuple(self.input))
         object.__setattr__(self, "layers", tuple(FrozenMap(layer) for layer in self.layers))
         super().__post_init__()
