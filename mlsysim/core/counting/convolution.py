@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mlsysim.core.models import ConvNet
+from mlsysim.core.models.vision import ConvNet
 
 
 @dataclass(frozen=True, slots=True)
