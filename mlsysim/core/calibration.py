@@ -13,7 +13,7 @@ from typing import Final
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Q_, Quantity, si
 from mlsysim.core.errors import ArgumentError, suggestion
-from mlsysim.core.models import Model, Phase, Transformer
+from mlsysim.core.models import Model, Phase
 from mlsysim.core.specs import FrozenMap
 
 
@@ -154,4 +154,4 @@ def preset(value: "str | Calibration") -> Calibration:
 
 def default(model: Model) -> Calibration:
     """Return the preset that fits a family of networks."""
-    return SERVING if isinstance(model, Transformer) else VISION
+    return SERVING if Phase.DECODE in model.phases else VISION

@@ -1,19 +1,19 @@
 """The engine: a network, a machine and a batch in; the time, and what limits it, out."""
 
-from typing import Any
+from typing import Any, get_args
 
 from mlsysim.core import calibration as calibrations
 from mlsysim.core import counting
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
-from mlsysim.core.models import ConvNet, Encoder, Model, Phase, Transformer, VisionTransformer
+from mlsysim.core.models import Encoder, EncoderDecoder, Model, Phase, Transformer
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.roofline import Terms
 from mlsysim.core.specs import Accelerator
 
-_MODELS = (ConvNet, Encoder, Transformer, VisionTransformer)
+_MODELS = get_args(Model)
 
 
 def _check_pair(given: Arguments, model: Any, hardware: Any) -> None:
@@ -44,12 +44,17 @@ def _lengths(given: Arguments, model: Model, phase: Phase, context: Any, prompt:
         cached = given.count("context", 0 if context is None else context, least=0)
     elif context is not None:
         given.fault(f"context is for phase 'decode'; {model} in {phase} has no cache to read")
-    if phase is Phase.PREFILL or isinstance(model, Encoder):
+    if isinstance(model, EncoderDecoder) and model.fixed_source and prompt is None:
+        tokens = model.source
+    elif phase is Phase.PREFILL or isinstance(model, Encoder | EncoderDecoder):
         tokens = given.count("prompt", prompt)
     elif prompt is not None:
         given.fault(f"prompt is for phase 'prefill' and for encoders; {model} in {phase} takes none")
-    if isinstance(model, Transformer | Encoder) and max(cached, tokens) > model.context:
-        given.fault(f"{max(cached, tokens):,} tokens exceed the context of {model}, {model.context:,} tokens")
+    if isinstance(model, Transformer | Encoder | EncoderDecoder):
+        longest = model.source if isinstance(model, EncoderDecoder) else model.context
+        for length, limit in ((cached, model.context), (tokens, longest)):
+            if length > limit:
+                given.fault(f"{length:,} tokens exceed the context of {model}, {limit:,} tokens")
     return float(cached), float(tokens)
 
 

@@ -9,6 +9,16 @@ from mlsysim.core.constants import Quantity, si, ureg
 from mlsysim.core.errors import ArgumentError, MissingSpecError, SpecError, suggestion
 from mlsysim.core.precision import PEAKS, Precision, precision
 
+_FIGURES = {
+    "bandwidth": "GB/s",
+    "capacity": "GB",
+    "tdp": "W",
+    "link": "GB/s",
+    "price": "USD",
+    "clock": "MHz",
+}
+"""Figures of a device that have a unit, besides its peaks."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -79,6 +89,20 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemoryLevel:
+    """A further memory of a device: a cache, an SRAM, a flash.
+
+    Parameters
+    ----------
+    capacity, bandwidth
+        Each where published. [B, B/s]
+    """
+
+    capacity: Quantity | None = None
+    bandwidth: Quantity | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Accelerator:
     """One device: its dense peak rates, its memory, its power.
 
@@ -89,13 +113,21 @@ class Accelerator:
     peak
         Dense arithmetic rate for each published number format. [FLOP/s]
     bandwidth
-        Memory bandwidth. [B/s]
+        Bandwidth of the memory that holds the weights, where published. [B/s]
     capacity
-        Memory that a program can use. [B]
+        Memory that a program can use, where published. [B]
     tdp
         Thermal design power, where published. [W]
     year
         Year of launch, where published.
+    link, link_name
+        What one device can send to its peers, in one direction, and over what. [B/s]
+    price
+        List price, where the maker published one. [USD]
+    clock, cores
+        Of processors and microcontrollers. [Hz]
+    level
+        Further memories, by name.
     vendor, kind, aliases
         Who makes it, what it is (``gpu``, ``tpu``), and other names for it.
     sources
@@ -119,10 +151,16 @@ class Accelerator:
 
     name: str
     peak: Mapping[str, Quantity]
-    bandwidth: Quantity
-    capacity: Quantity
+    bandwidth: Quantity | None = None
+    capacity: Quantity | None = None
     tdp: Quantity | None = None
     year: int | None = None
+    link: Quantity | None = None
+    link_name: str = ""
+    price: Quantity | None = None
+    clock: Quantity | None = None
+    cores: int | None = None
+    level: Mapping[str, MemoryLevel] = field(default_factory=lambda: FrozenMap[str, MemoryLevel]({}))
     vendor: str = ""
     kind: str = ""
     aliases: tuple[str, ...] = ()
@@ -130,8 +168,7 @@ class Accelerator:
         default_factory=lambda: FrozenMap[str, Source]({}), repr=False, compare=False
     )
     peak_si: FrozenMap[str, float] = field(init=False, repr=False, compare=False)
-    bandwidth_si: float = field(init=False, repr=False, compare=False)
-    capacity_si: float = field(init=False, repr=False, compare=False)
+    figures: FrozenMap[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults: list[str] = []
@@ -153,21 +190,62 @@ class Accelerator:
                 if key not in PEAKS:
                     faults.append(f"peak.{key} is no number format. {suggestion(str(key), PEAKS)}")
                 peaks[key] = read(f"peak.{key}", value, "TFLOP/s")
-        bandwidth = read("bandwidth", self.bandwidth, "GB/s")
-        capacity = read("capacity", self.capacity, "GB")
-        if self.tdp is not None:
-            read("tdp", self.tdp, "W")
+        figures = {
+            name: read(name, getattr(self, name), units)
+            for name, units in _FIGURES.items()
+            if getattr(self, name) is not None
+        }
+        for name, level in self.level.items():
+            for part, units in (("capacity", "GB"), ("bandwidth", "GB/s")):
+                if getattr(level, part) is not None:
+                    read(f"level.{name}.{part}", getattr(level, part), units)
+        for name in ("year", "cores"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                faults.append(f"{name} must be a whole positive number; got {value!r}")
         if faults:
             msg = f"Accelerator {self.name!r}: " + "; ".join(faults)
             raise SpecError(msg)
         put = object.__setattr__
         put(self, "peak", FrozenMap(self.peak))
+        put(self, "level", FrozenMap(self.level))
         put(self, "peak_si", FrozenMap(peaks))
-        put(self, "bandwidth_si", bandwidth)
-        put(self, "capacity_si", capacity)
+        put(self, "figures", FrozenMap(figures))
 
     def __hash__(self) -> int:
-        return hash((self.name, self.bandwidth_si, self.capacity_si, self.peak_si))
+        return hash((self.name, self.figures, self.peak_si))
+
+    def figure(self, name: str) -> float:
+        """Return a figure in SI, or say that it is not published.
+
+        Parameters
+        ----------
+        name
+            ``bandwidth``, ``capacity``, ``tdp``, ``link``, ``price`` or ``clock``.
+
+        Raises
+        ------
+        MissingSpecError
+            If the device has no such figure.
+        """
+        try:
+            return self.figures[name]
+        except KeyError:
+            msg = (
+                f"{self.name} has no published {name}, and nothing is substituted. "
+                f"Where you know it, build the device with it: dataclasses.replace(device, {name}=…)."
+            )
+            raise MissingSpecError(msg) from None
+
+    @property
+    def bandwidth_si(self) -> float:
+        """Memory bandwidth in bytes per second; refuses where it is not published."""
+        return self.figure("bandwidth")
+
+    @property
+    def capacity_si(self) -> float:
+        """Memory capacity in bytes; refuses where it is not published."""
+        return self.figure("capacity")
 
     def peak_at(self, number_format: str | Precision) -> Quantity:
         """Return the dense peak that a precision uses; never that of a neighbour.
@@ -202,4 +280,5 @@ class Accelerator:
 
     def __repr__(self) -> str:
         peaks = ", ".join(f"{k} {v:.4g}" for k, v in self.peak.items())
-        return f"<Accelerator {self.name}: {peaks}; {self.bandwidth:.4g}, {self.capacity:.4g}>"
+        memory = [f"{q:.4g}" for q in (self.bandwidth, self.capacity) if q is not None]
+        return f"<Accelerator {self.name}: {'; '.join([peaks, *memory])}>"

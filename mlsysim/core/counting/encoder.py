@@ -46,9 +46,7 @@ def classify(m: VisionTransformer, precision: Precision, batch: Any) -> Work:
     patches = m.tokens - 1
     embed = 2 * m.channels * m.patch**2 * m.width * patches + 2 * m.classes * m.width
     outputs = float(patches * m.width + m.classes)
-    return _forward(
-        m, precision, batch=batch, tokens=float(m.tokens), flops=float(embed), outputs=outputs
-    )
+    return _forward(m, precision, batch=batch, tokens=float(m.tokens), flops=float(embed), outputs=outputs)
 
 
 def _forward(

@@ -66,9 +66,7 @@ def weights(model: Transformer) -> Weights:
     routed, dense_layers = m.moe_layers, m.layers - m.moe_layers
     shared = m.experts + matrices * m.shared_experts * m.expert_width
     per_token = (
-        m.layers * _attention(m)
-        + dense_layers * matrices * m.width * m.ffn_width
-        + routed * m.width * shared
+        m.layers * _attention(m) + dense_layers * matrices * m.width * m.ffn_width + routed * m.width * shared
     )
     expert = matrices * m.width * m.expert_width
     table = m.vocab * m.width

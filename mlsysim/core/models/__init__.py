@@ -28,14 +28,7 @@ __all__ = [
 ]
 
 Model: TypeAlias = (
-    Transformer
-    | StateSpace
-    | Encoder
-    | EncoderDecoder
-    | VisionTransformer
-    | ConvNet
-    | UNet
-    | Recommender
+    Transformer | StateSpace | Encoder | EncoderDecoder | VisionTransformer | ConvNet | UNet | Recommender
 )
 """Any network that can be counted."""
 

@@ -48,9 +48,7 @@ class Shape:
         for f in fields(self):
             value = getattr(self, f.name)
             if f.type is int and (
-                isinstance(value, bool)
-                or not isinstance(value, int)
-                or value < (0 if f.default == 0 else 1)
+                isinstance(value, bool) or not isinstance(value, int) or value < (0 if f.default == 0 else 1)
             ):
                 faults.append(f"{f.name} must be a whole positive number; got {value!r}")
             if f.type is bool and not isinstance(value, bool):

@@ -1,10 +1,10 @@
 """Image classifiers: vision transformers and ConvNets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mlsysim.core.errors import suggestion
+from mlsysim.core.errors import SpecError, suggestion
 from mlsysim.core.models.base import Phase, Shape
 from mlsysim.core.specs import FrozenMap
 
@@ -88,6 +88,12 @@ class ConvNet(Shape):
     phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.input, Sequence):
+            msg = f"ConvNet {self.name!r}: input must be (channels, height, width); got {self.input!r}"
+            raise SpecError(msg)
+        if not isinstance(self.layers, Sequence) or not all(isinstance(x, Mapping) for x in self.layers):
+            msg = f"ConvNet {self.name!r}: layers must list operations, each with its op; got {self.layers!r}"
+            raise SpecError(msg)
         object.__setattr__(self, "input", tuple(self.input))
         object.__setattr__(self, "layers", tuple(FrozenMap(layer) for layer in self.layers))
         super().__post_init__()
