@@ -19,14 +19,22 @@ if TYPE_CHECKING:
     from mlsysim.core.errors import UnitError as UnitError
     from mlsysim.core.errors import UnknownNameError as UnknownNameError
     from mlsysim.core.explainers import DifferentialExplainer as DifferentialExplainer
-    from mlsysim.core.models import ConvNet as ConvNet
-    from mlsysim.core.models import Encoder as Encoder
-    from mlsysim.core.models import Transformer as Transformer
-    from mlsysim.core.models import VisionTransformer as VisionTransformer
+    from mlsysim.core.models.encoder import Encoder as Encoder
+    from mlsysim.core.models.encoder import EncoderDecoder as EncoderDecoder
+    from mlsysim.core.models.recommender import Recommender as Recommender
+    from mlsysim.core.models.statespace import StateSpace as StateSpace
+    from mlsysim.core.models.transformer import Transformer as Transformer
+    from mlsysim.core.models.unet import UNet as UNet
+    from mlsysim.core.models.vision import ConvNet as ConvNet
+    from mlsysim.core.models.vision import VisionTransformer as VisionTransformer
     from mlsysim.core.precision import Precision as Precision
     from mlsysim.core.profile import PerformanceProfile as PerformanceProfile
     from mlsysim.core.roofline import Bottleneck as Bottleneck
     from mlsysim.core.specs import Accelerator as Accelerator
+    from mlsysim.core.systems import Fleet as Fleet
+    from mlsysim.core.systems import Grid as Grid
+    from mlsysim.core.systems import Link as Link
+    from mlsysim.core.systems import Node as Node
     from mlsysim.registry import Hardware as Hardware
     from mlsysim.registry import Models as Models
     from mlsysim.solvers.crossover import CrossoverSolver as CrossoverSolver
@@ -42,28 +50,36 @@ _HOME = {
     "ArgumentError": "core.errors",
     "Bottleneck": "core.roofline",
     "Calibration": "core.calibration",
-    "ConvNet": "core.models",
+    "ConvNet": "core.models.vision",
     "CrossoverSolver": "solvers.crossover",
     "DifferentialExplainer": "core.explainers",
     "DoesNotFitError": "core.errors",
-    "Encoder": "core.models",
+    "Encoder": "core.models.encoder",
+    "EncoderDecoder": "core.models.encoder",
     "Engine": "core.engine",
+    "Fleet": "core.systems",
+    "Grid": "core.systems",
     "Hardware": "registry",
+    "Link": "core.systems",
     "MLSysError": "core.errors",
     "MissingSpecError": "core.errors",
     "Models": "registry",
+    "Node": "core.systems",
     "PerformanceProfile": "core.profile",
     "Precision": "core.precision",
     "Q_": "core.constants",
+    "Recommender": "core.models.recommender",
     "SensitivitySolver": "solvers.sensitivity",
     "ServingModel": "solvers.serving",
     "SingleNodeModel": "solvers.single_node",
     "SpecError": "core.errors",
+    "StateSpace": "core.models.statespace",
     "SynthesisSolver": "solvers.synthesis",
-    "Transformer": "core.models",
+    "Transformer": "core.models.transformer",
+    "UNet": "core.models.unet",
     "UnitError": "core.errors",
     "UnknownNameError": "core.errors",
-    "VisionTransformer": "core.models",
+    "VisionTransformer": "core.models.vision",
     "ureg": "core.constants",
 }
 

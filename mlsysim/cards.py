@@ -1,8 +1,8 @@
 """Cards: TOML files, each figure with its source, turned into specifications.
 
-A figure is a table with ``value``, ``unit``, ``source`` (a key of the bibliography), ``place``, ``read`` and
-``confidence``. Figures may be grouped in further tables (``peak.fp16``, ``level.sram.capacity``). What names a
-thing (name, vendor, kind, aliases) is no figure and has no source.
+A figure is a table with ``value``, ``unit``, ``source`` (a key of the bibliography), ``place``,
+``read`` and ``confidence``. Figures may be grouped in further tables (``peak.fp16``,
+``level.sram.capacity``). What names a thing (name, vendor, kind, aliases) is no figure and has no source.
 """
 
 import tomllib

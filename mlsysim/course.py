@@ -364,7 +364,9 @@ def _magnitude(exercise: Exercise, answer: Any, right: Any) -> Verdict:
     ratio = _ratio(answer, right)
     if ratio is None or not math.isfinite(ratio):
         return Verdict(exercise.name, Outcome.WRONG, exercise.hint)
-    if ratio <= 0:
+    if ratio == 0:
+        return Verdict(exercise.name, Outcome.WRONG, f"It is not zero. {exercise.hint}".rstrip())
+    if ratio < 0:
         return Verdict(exercise.name, Outcome.WRONG, f"The sign is off. {exercise.hint}".rstrip())
     way, factor = ("high", ratio) if ratio > 1 else ("low", 1 / ratio)
     for scale, reason in _SCALES:

@@ -86,7 +86,7 @@ def text_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """
     body = [[text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *body, strict=True)]
-    right = [all(is_numeric(row[i]) for row in body) and bool(body) for i in range(len(headers))]
+    right = [_is_column_of_numbers([row[i] for row in body]) for i in range(len(headers))]
 
     def line(cells: Sequence[str]) -> str:
         parts = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(cells, widths, right, strict=True)]
@@ -106,10 +106,16 @@ def is_numeric(cell: str) -> bool:
     return bool(cell) and (cell[0].isdigit() or (cell[0] in "+-−" and cell[1:2].isdigit()))
 
 
+def _is_column_of_numbers(cells: Sequence[str]) -> bool:
+    """Return whether every cell that says anything is a number."""
+    said = [cell for cell in cells if cell != "—"]
+    return bool(said) and all(map(is_numeric, said))
+
+
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
     """Return rows as an HTML table that the site's style sheet knows."""
     body = [[text(cell) for cell in row] for row in rows]
-    numeric = [all(is_numeric(row[i]) for row in body) and bool(body) for i in range(len(headers))]
+    numeric = [_is_column_of_numbers([row[i] for row in body]) for i in range(len(headers))]
     mark = [' class="num"' if n else "" for n in numeric]
     head = "".join(f'<th scope="col"{m}>{html.escape(h)}</th>' for h, m in zip(headers, mark, strict=True))
     lines = "".join(

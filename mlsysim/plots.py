@@ -30,7 +30,6 @@ STYLE: Any = {
     "figure.figsize": (7.2, 4.2),
     "font.size": 11,
     "grid.alpha": 0.3,
-    "legend.frameon": False,
     "svg.hashsalt": "mlsysim",
 }
 """The look that all figures share."""
@@ -125,7 +124,7 @@ def roofline(
         ylabel="Rate [TFLOP/s]",
         xlim=(low, high),
     )
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, frameon=False)
     return _figure(ax)
 
 
@@ -173,7 +172,7 @@ def lines(
         yscale="log" if "y" in log else "linear",
     )
     if len(series) > 1:
-        ax.legend(fontsize=9)
+        ax.legend(fontsize=9, frameon=False)
     return _figure(ax)
 
 

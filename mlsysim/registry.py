@@ -1,6 +1,7 @@
 """Where specifications come from: one card for each thing, read on first use.
 
-A registry is a tree of groups. ``Hardware.Cloud.A100`` reads one card; ``Hardware.A100`` finds it in any group;
+A registry is a tree of groups. ``Hardware.Cloud.A100`` reads one card; ``Hardware.A100`` finds it in any
+group;
 ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
 """
 

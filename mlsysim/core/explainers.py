@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
+from textwrap import fill
 from typing import Any
 
 from mlsysim.core.arguments import Arguments
@@ -197,8 +198,10 @@ class Explanation:
 
     def headline(self) -> list[str]:
         """Return the speed-up and the two regimes, a line each."""
-        before, after = self._regimes()
-        ratio = "none, a side does not fit" if self.speedup is None else f"{self.speedup:.2f}x"
+        before, after = (
+            str(p.bottleneck) if p.fits else "does not fit" for p in (self.baseline, self.proposal)
+        )
+        ratio = "none" if self.speedup is None else f"{self.speedup:.2f}x"
         return [f"Speedup: {ratio}", f"Baseline Regime: {before}", f"Proposal Regime: {after}"]
 
     def sentences(self) -> list[str]:

@@ -88,6 +88,21 @@ class Source:
     accumulate: str = ""
 
 
+class _Readings:
+    """Figures in SI, and what was wrong with them."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def read(self, name: str, value: Any, units: str) -> float:
+        """Return a figure in SI, or note its fault and return a stand-in."""
+        try:
+            return si(name, value, units)
+        except ArgumentError as error:
+            self.faults.append(str(error))
+            return 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryLevel:
     """A further memory of a device: a cache, an SRAM, a flash.
@@ -171,46 +186,44 @@ class Accelerator:
     figures: FrozenMap[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        faults: list[str] = []
-
-        def read(name: str, value: Any, units: str) -> float:
-            try:
-                return si(name, value, units)
-            except ArgumentError as error:
-                faults.append(str(error))
-                return 1.0
-
-        if not isinstance(self.name, str) or not self.name.strip():
-            faults.append(f"name must be a text; got {self.name!r}")
-        peaks: dict[str, float] = {}
-        if not isinstance(self.peak, Mapping) or not self.peak:
-            faults.append("peak must map number formats to rates, as in {'fp16': Q_('312 TFLOP/s')}")
-        else:
-            for key, value in self.peak.items():
-                if key not in PEAKS:
-                    faults.append(f"peak.{key} is no number format. {suggestion(str(key), PEAKS)}")
-                peaks[key] = read(f"peak.{key}", value, "TFLOP/s")
+        readings = _Readings()
+        peaks = self._read_peaks(readings)
         figures = {
-            name: read(name, getattr(self, name), units)
+            name: readings.read(name, getattr(self, name), units)
             for name, units in _FIGURES.items()
             if getattr(self, name) is not None
         }
-        for name, level in self.level.items():
-            for part, units in (("capacity", "GB"), ("bandwidth", "GB/s")):
-                if getattr(level, part) is not None:
-                    read(f"level.{name}.{part}", getattr(level, part), units)
-        for name in ("year", "cores"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                faults.append(f"{name} must be a whole positive number; got {value!r}")
-        if faults:
-            msg = f"Accelerator {self.name!r}: " + "; ".join(faults)
+        self._check_rest(readings)
+        if readings.faults:
+            msg = f"Accelerator {self.name!r}: " + "; ".join(readings.faults)
             raise SpecError(msg)
         put = object.__setattr__
         put(self, "peak", FrozenMap(self.peak))
         put(self, "level", FrozenMap(self.level))
         put(self, "peak_si", FrozenMap(peaks))
         put(self, "figures", FrozenMap(figures))
+
+    def _read_peaks(self, readings: "_Readings") -> dict[str, float]:
+        if not isinstance(self.peak, Mapping) or not self.peak:
+            readings.faults.append("peak must map number formats to rates, as in {'fp16': Q_('312 TFLOP/s')}")
+            return {}
+        for key in self.peak:
+            if key not in PEAKS:
+                known = suggestion(str(key), PEAKS)
+                readings.faults.append(f"peak.{key} is no number format. {known}")
+        return {k: readings.read(f"peak.{k}", v, "TFLOP/s") for k, v in self.peak.items()}
+
+    def _check_rest(self, readings: "_Readings") -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            readings.faults.append(f"name must be a text; got {self.name!r}")
+        for name in ("year", "cores"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                readings.faults.append(f"{name} must be a whole positive number; got {value!r}")
+        for name, level in self.level.items():
+            for part, units in (("capacity", "GB"), ("bandwidth", "GB/s")):
+                if getattr(level, part) is not None:
+                    readings.read(f"level.{name}.{part}", getattr(level, part), units)
 
     def __hash__(self) -> int:
         return hash((self.name, self.figures, self.peak_si))

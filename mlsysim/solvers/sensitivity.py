@@ -55,8 +55,8 @@ def exact_elasticities(terms: Terms) -> dict[Lever, float]:
     compute_share = (compute if compute > memory else hidden * compute) / total
     memory_share = (memory if memory >= compute else hidden * memory) / total
     return {
-        Lever.PEAK_FLOPS: -compute_share,
-        Lever.MEMORY_BANDWIDTH: -memory_share,
+        Lever.PEAK_FLOPS: 0.0 - compute_share,
+        Lever.MEMORY_BANDWIDTH: 0.0 - memory_share,
         Lever.OVERHEAD: terms.overhead / total,
     }
 

@@ -18,8 +18,8 @@ Reading a prompt of :math:`S` tokens (LM head on the last position, causal half 
 
 With :math:`E` experts of which a token visits :math:`k_E`, :math:`n` tokens touch
 :math:`E(1 - (1 - k_E/E)^n)` distinct experts of a layer. A window of :math:`w < S` tokens leaves
-:math:`Sw - w^2/2` pairs. Latent attention caches :math:`d_c + d_{rope}` numbers for each token and layer; decode
-works on them directly, prefill expands them.
+:math:`Sw - w^2/2` pairs. Latent attention caches :math:`d_c + d_{rope}` numbers for each token and
+layer; decode works on them directly, prefill expands them.
 
 References
 ----------
