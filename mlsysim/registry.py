@@ -36,10 +36,10 @@ class Group(Generic[T]):
     --------
     >>> Hardware.Cloud.A100.name
     'NVIDIA A100 SXM4 80GB'
-    >>> Hardware.Cloud.A10O
+    >>> Hardware.Cloud.A10O  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mlsysim.core.errors.UnknownNameError: Hardware.Cloud has no 'A10O'. Did you mean 'A10' or 'A100'?
+    mlsysim.core.errors.UnknownNameError: Hardware.Cloud has no 'A10O'. Did you mean ...?
     """
 
     def __init__(

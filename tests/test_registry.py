@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mlsysim import Hardware, Models, SpecError, UnknownNameError, registry
+from mlsysim import Hardware, Models, SpecError, UnknownNameError, cards, registry
 
 DEVICE = """\
 name = "Maker One 64GB"
@@ -63,14 +63,14 @@ def place(tmp_path, monkeypatch):
     registry._card.cache_clear()
     monkeypatch.setattr(registry, "_DATA", tmp_path)
 
-    def put(folder: str = "hardware", **cards: str) -> Any:
+    def put(folder: str = "hardware", **texts: str) -> Any:
         lab = tmp_path / folder / "lab"
         lab.mkdir(parents=True, exist_ok=True)
-        for stem, card in cards.items():
+        for stem, card in texts.items():
             (lab / f"{stem}.toml").write_text(card, "utf-8")
         if folder == "models":
-            return registry.Registry("Models", "models", registry._model)
-        return registry.Registry("Hardware", "hardware", registry._accelerator)
+            return registry.Registry("Models", "models", cards.model)
+        return registry.Registry("Hardware", "hardware", cards.accelerator)
 
     yield put
     registry._card.cache_clear()
@@ -196,7 +196,7 @@ def test_a_good_network_loads_with_what_is_published(place):
         ("value = 1\n", "value = nan\n", "bandwidth", "finite positive"),
         ("value = 1\n", "value = -1\n", "bandwidth", "finite positive"),
         ("[bandwidth]", "[bandwith]", "bandwith", "Did you mean 'bandwidth'?"),
-        ("[bandwidth]", "[year]", "bandwidth", "missing"),
+        ("[peak.fp16]", "[tdp]", "peak", "missing"),
         ("[peak.fp16]", "[peak.fp15]", "peak.fp15", "Did you mean 'fp16'"),
         ("[peak.fp16]", "[peak]", "peak", "must be a table with value, source"),
         ('kind = "gpu"', 'kind = "gpu"\ntdp = 300', "tdp", "must be a table with value, source"),
@@ -221,7 +221,12 @@ def test_a_malformed_card_is_told_by_file_field_and_remedy(place, old, new, fiel
     ("old", "new", "field", "remedy"),
     [
         ('"convnet"', '"convent"', "kind", "Did you mean 'convnet'?"),
-        ('kind = "convnet"\n', "# convnet\n", "kind", "Known: convnet, decoder, encoder, vit."),
+        (
+            'kind = "convnet"\n',
+            "# convnet\n",
+            "kind",
+            "Known: convnet, decoder, encoder, encoder-decoder, recommender, state-space, unet, vit.",
+        ),
         ('op = "conv"', 'op = "cnov"', "layers[0]", "Did you mean 'conv'?"),
         ("kernel = 3, ", "", "layers[0]", "needs kernel"),
         ("value = [3, 8, 8]", "value = 3", "input", "(channels, height, width)"),

@@ -207,9 +207,9 @@ def test_every_target_has_a_name_of_its_own():
 
 
 def test_the_textbook_is_never_slower_than_what_is_expected():
-    """Every language model on every device that publishes fp16: `ideal` bounds `serving` from below."""
-    for model in Models.Language:
-        for hardware in Hardware:
-            if "fp16" in hardware.peak and "decode" in model.phases:
-                share = SingleNodeModel().solve(model, hardware).roofline_share
-                assert 0 < share < 1, f"{model} on {hardware}"
+    """Language models on the datacenter's devices that publish fp16: `ideal` bounds `serving` from below."""
+    devices = [cloud(name) for name in ("A100", "H100", "H200", "B200", "L4", "T4", "V100", "MI300X")]
+    for model in (Models.GPT2, Models.Llama3_8B, Models.Mistral_7B, Models.Llama3_405B):
+        for hardware in devices:
+            share = SingleNodeModel().solve(model, hardware).roofline_share
+            assert 0 < share < 1, f"{model} on {hardware}"

@@ -10,6 +10,8 @@ from mlsysim.core.errors import ArgumentError, UnitError
 
 T = TypeVar("T")
 
+_LARGEST = 2**53
+
 
 class Arguments:
     """The arguments of one call, collected with their faults.
@@ -47,6 +49,9 @@ class Arguments:
         if isinstance(value, bool) or number < least:
             self.fault(f"{name} must be a whole number of at least {least}; got {value!r}")
             return least
+        if number > _LARGEST:
+            self.fault(f"{name} must be at most 2**53, beyond which a float is no exact count")
+            return least
         return number
 
     def fraction(self, name: str, value: Any) -> float:
@@ -60,10 +65,10 @@ class Arguments:
         self.fault(f"{name} must be {expected}; got {value!r}")
         return 1.0
 
-    def quantity(self, name: str, value: Any, units: str) -> float:
-        """Return a positive quantity in SI."""
+    def quantity(self, name: str, value: Any, units: str, *, positive: bool = True) -> float:
+        """Return a quantity in SI."""
         try:
-            return si(name, value, units)
+            return si(name, value, units, positive=positive)
         except ArgumentError as error:
             self.faults.append(error)
             return 1.0

@@ -15,7 +15,7 @@ def maximum(a: Any, b: Any) -> Any:
     >>> maximum(1.0, 2.0)
     2.0
     """
-    if isinstance(a, float) and isinstance(b, float):
+    if isinstance(a, float | int) and isinstance(b, float | int):
         return max(a, b)
     import numpy as np  # noqa: PLC0415 - absent where only scalars are solved
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mlsysim.core.arguments import Arguments
-from mlsysim.core.constants import Q_, Quantity, si
+from mlsysim.core.constants import Q_, Quantity
 from mlsysim.core.errors import ArgumentError, suggestion
 from mlsysim.core.models import Model, Phase
 from mlsysim.core.specs import FrozenMap
@@ -59,16 +59,27 @@ class Calibration:
 
     def __post_init__(self) -> None:
         given = Arguments(f"Calibration {self.name!r}")
-        for phase, value in self.compute_efficiency.items():
+        shares = self.compute_efficiency
+        if not isinstance(shares, Mapping) or not shares:
+            given.fault(f"compute_efficiency must map phases to shares of peak; got {shares!r}")
+            shares = {}
+        for phase, value in shares.items():
+            if phase not in set(Phase):
+                given.fault(f"compute_efficiency: {phase!r} is no phase. {suggestion(str(phase), Phase)}")
             given.fraction(f"compute_efficiency[{phase}]", value)
-        given.fraction("memory_efficiency", self.memory_efficiency)
-        given.number("serial_fraction", self.serial_fraction, "from 0 to 1", lambda x: 0 <= x <= 1)
+        memory = given.fraction("memory_efficiency", self.memory_efficiency)
+        hidden = self.serial_fraction
+        serial = given.number("serial_fraction", hidden, "from 0 to 1", lambda x: 0 <= x <= 1)
         given.count("tile", self.tile)
+        step = given.quantity("step_overhead", self.step_overhead, "ms", positive=False)
+        layer = given.quantity("layer_overhead", self.layer_overhead, "us", positive=False)
         given.close()
         put = object.__setattr__
-        put(self, "compute_efficiency", FrozenMap(self.compute_efficiency))
-        put(self, "step_seconds", si("step_overhead", self.step_overhead, "ms", positive=False))
-        put(self, "layer_seconds", si("layer_overhead", self.layer_overhead, "us", positive=False))
+        put(self, "compute_efficiency", FrozenMap({Phase(p): float(x) for p, x in shares.items()}))
+        put(self, "memory_efficiency", memory)
+        put(self, "serial_fraction", serial)
+        put(self, "step_seconds", step)
+        put(self, "layer_seconds", layer)
 
     def efficiency(self, phase: Phase) -> float:
         """Return the share of peak that *phase* reaches, or say that it is not covered."""

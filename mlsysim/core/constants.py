@@ -5,7 +5,9 @@ pint's application registry, and quantities of other registries are refused by p
 """
 
 import math
+import numbers
 import re
+import tokenize
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
@@ -25,7 +27,18 @@ def _refuse_foreign_symbols(text: str) -> str:
         named = ", ".join(f"{c!r} ({_CURRENCIES[c]})" if c in _CURRENCIES else repr(c) for c in bad)
         msg = f"{text!r} has a symbol that is no unit here: {named}. Money is in USD ('2 USD/hour')."
         raise UnitError(msg)
-    return text.replace("$", "USD")
+    return text.replace("$", " USD ")
+
+
+_PARSE_ERRORS = (
+    pint.PintError,
+    AssertionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+)
+"""What pint and the tokenizer that it calls raise on text that is no quantity."""
 
 
 class _Quantity(pint.UnitRegistry.Quantity):  # type: ignore[type-arg]
@@ -56,7 +69,6 @@ def _restore(magnitude: Any, units: str) -> Quantity:
     return ureg.Quantity(magnitude, unit(units))
 
 
-@cache
 def unit(text: str) -> Any:
     """Return the unit that *text* spells, parsed once.
 
@@ -70,11 +82,20 @@ def unit(text: str) -> Any:
     >>> unit("TB/s").dimensionality == unit("Gbps").dimensionality
     True
     """
+    if not isinstance(text, str):
+        msg = f"a unit is a text such as 'TB/s'; got {text!r}"
+        raise UnitError(msg)
+    return _parsed(text)
+
+
+@cache
+def _parsed(text: str) -> Any:
+    spelled = _refuse_foreign_symbols(text)
     try:
-        return ureg.Unit(_refuse_foreign_symbols(text))
+        return ureg.Unit(spelled)
     except pint.UndefinedUnitError as error:
         raise _unknown(error, text) from None
-    except (pint.PintError, ValueError, SyntaxError, TypeError) as error:
+    except _PARSE_ERRORS as error:
         msg = f"{text!r} is not a unit ({error}). Write it as in 'TB/s'."
         raise UnitError(msg) from None
 
@@ -131,17 +152,31 @@ def Q_(value: Any, units: str | None = None) -> Quantity:  # noqa: N802 - the fi
         ...
     pint.errors.DimensionalityError: Cannot convert from 'gigabyte' ([data]) to 'gigaflop' ([work])
     """
+    if isinstance(value, pint.Quantity) and value._REGISTRY is ureg:  # noqa: SLF001
+        return value if units is None else value.to(unit(units))
     if units is not None:
-        return ureg.Quantity(value, unit(units))
+        return ureg.Quantity(_number(value), unit(units))
+    if not isinstance(value, str):
+        return ureg.Quantity(_number(value))
     try:
         return ureg.Quantity(value)
-    except pint.UndefinedUnitError as error:
-        raise _unknown(error, str(value)) from None
     except UnitError:
         raise
-    except (pint.PintError, ValueError, SyntaxError, TypeError) as error:
+    except pint.UndefinedUnitError as error:
+        raise _unknown(error, value) from None
+    except _PARSE_ERRORS as error:
         msg = f"{value!r} is not a quantity ({error}). Write a number and a unit, as in '50 ms'."
         raise UnitError(msg) from None
+
+
+def _number(value: Any) -> Any:
+    """Return a number or an array of numbers, and refuse everything else."""
+    if (isinstance(value, numbers.Number) and not isinstance(value, bool)) or hasattr(value, "dtype"):
+        return value
+    if isinstance(value, list) and all(isinstance(x, numbers.Real) for x in value):
+        return value
+    msg = f"{value!r} is not a number. Write a number and a unit, as in '50 ms'."
+    raise UnitError(msg)
 
 
 def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
@@ -178,16 +213,20 @@ def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
     if not isinstance(value, pint.Quantity):
         msg = f'{name} needs a unit, as in Q_("1 {units}"); got the bare {value!r}'
         raise UnitError(msg)
-    if value.dimensionality != unit(units).dimensionality:
-        msg = (
-            f"{name} needs {unit(units).dimensionality}, as in {units}; got {value} ({value.dimensionality})"
-        )
-        raise UnitError(msg)
     if value._REGISTRY is not ureg:  # noqa: SLF001 - pint offers no public accessor
         msg = f"{name} belongs to another unit registry; build it with mlsysim.Q_"
         raise UnitError(msg)
-    number = float(value.to_base_units().magnitude)
+    if value.dimensionality != unit(units).dimensionality:
+        wanted = unit(units).dimensionality
+        msg = f"{name} needs {wanted}, as in {units}; got {value} ({value.dimensionality})"
+        raise UnitError(msg)
+    expected = f"a finite {'positive' if positive else 'non-negative'} quantity"
+    try:
+        number = float(value.to_base_units().magnitude)
+    except TypeError:
+        msg = f"{name} must be {expected}, one number; got {value}"
+        raise ArgumentError(msg) from None
     if not math.isfinite(number) or number < 0 or (positive and number == 0):
-        msg = f"{name} must be a finite {'positive' if positive else 'non-negative'} quantity; got {value}"
+        msg = f"{name} must be {expected}; got {value}"
         raise ArgumentError(msg)
     return number

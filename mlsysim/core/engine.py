@@ -1,11 +1,13 @@
 """The engine: a network, a machine and a batch in; the time, and what limits it, out."""
 
+import math
 from typing import Any, get_args
 
 from mlsysim.core import calibration as calibrations
 from mlsysim.core import counting
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
+from mlsysim.core.errors import ArgumentError
 from mlsysim.core.models import Encoder, EncoderDecoder, Model, Phase, Transformer
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
@@ -16,7 +18,7 @@ from mlsysim.core.specs import Accelerator
 _MODELS = get_args(Model)
 
 
-def _check_pair(given: Arguments, model: Any, hardware: Any) -> None:
+def check_pair(given: Arguments, model: Any, hardware: Any) -> None:
     """Note a network or a device that is none, and tell when the two were swapped."""
     if isinstance(model, Accelerator) and isinstance(hardware, _MODELS):
         given.fault(f"model and hardware are swapped: model={model}, hardware={hardware}")
@@ -30,7 +32,7 @@ def _check_pair(given: Arguments, model: Any, hardware: Any) -> None:
 def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
     if phase is None:
         return model.phases[0]
-    if phase not in set(model.phases):
+    if not isinstance(phase, str) or phase not in set(model.phases):
         able = " or ".join(map(repr, map(str, model.phases)))
         given.fault(f"phase must be {able} for {model}; got {phase!r}")
         return model.phases[0]
@@ -120,7 +122,7 @@ class Engine:
         ('7.36 ms', 'Memory Bound')
         """
         given = Arguments("Engine.solve")
-        _check_pair(given, model, hardware)
+        check_pair(given, model, hardware)
         batch = float(given.count("batch_size", batch_size))
         number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
         chosen = calibrations.IDEAL
@@ -146,6 +148,10 @@ class Engine:
             serial_fraction=chosen.serial_fraction,
             overhead=chosen.step_seconds + work.launches * chosen.layer_seconds,
         )
+        hardware.figure("capacity")
+        if not math.isfinite(terms.latency):
+            msg = f"Engine.solve(): the step of {model} on {hardware} takes longer than a float can hold"
+            raise ArgumentError(msg)
         return PerformanceProfile(
             model=model,
             hardware=hardware,

@@ -1,5 +1,6 @@
 """Number formats: how many bits are stored, and which arithmetic unit does the work."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,12 +43,14 @@ class Precision:
 
     def __post_init__(self) -> None:
         if self.compute not in PEAKS:
-            known = suggestion(self.compute, PEAKS)
+            known = suggestion(str(self.compute), PEAKS)
             msg = f"Precision: compute {self.compute!r} is no arithmetic unit. {known}"
             raise ArgumentError(msg)
-        if min(self.weight_bits, self.activation_bits, self.kv_bits) <= 0:
-            msg = f"Precision {self.name!r}: bits must be positive"
-            raise ArgumentError(msg)
+        for name in ("weight_bits", "activation_bits", "kv_bits"):
+            bits = getattr(self, name)
+            if isinstance(bits, bool) or not isinstance(bits, int | float) or not 0 < bits < math.inf:
+                msg = f"Precision {self.name!r}: {name} must be a positive number of bits; got {bits!r}"
+                raise ArgumentError(msg)
 
     @property
     def weight_bytes(self) -> float:

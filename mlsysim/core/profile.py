@@ -12,7 +12,7 @@ from mlsysim.core.models import Model, Phase
 from mlsysim.core.precision import Precision
 from mlsysim.core.roofline import Bottleneck, Terms
 from mlsysim.core.specs import Accelerator
-from mlsysim.format import Shown, text
+from mlsysim.format import Shown, plain, text
 
 
 def _in(si_value: Any, units: str, scale: float) -> Quantity:
@@ -179,6 +179,17 @@ class PerformanceProfile(Shown):
             msg = f"{self.model} on {self.hardware} {self.fit}"
             raise DoesNotFitError(msg)
         return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the profile as plain data, unrounded."""
+        return {
+            "model": str(self.model),
+            "hardware": str(self.hardware),
+            **super().to_dict(),
+            "fits": self.fits,
+            "memory_required": plain(self.memory_required),
+            "memory_capacity": plain(_in(self.fit.capacity, "GB", 1e9)),
+        }
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from mlsysim.core.constants import Quantity, si, ureg
 from mlsysim.core.errors import ArgumentError, MissingSpecError, SpecError, suggestion
 from mlsysim.core.precision import PEAKS, Precision, precision
+from mlsysim.format import text
 
 _FIGURES = {
     "bandwidth": "GB/s",
@@ -117,7 +118,7 @@ class MemoryLevel:
     bandwidth: Quantity | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Accelerator:
     """One device: its dense peak rates, its memory, its power.
 
@@ -216,17 +217,32 @@ class Accelerator:
     def _check_rest(self, readings: "_Readings") -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             readings.faults.append(f"name must be a text; got {self.name!r}")
+        if isinstance(self.aliases, str) or not all(isinstance(a, str) for a in self.aliases):
+            readings.faults.append(f"aliases must be a list of names; got {self.aliases!r}")
         for name in ("year", "cores"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 readings.faults.append(f"{name} must be a whole positive number; got {value!r}")
+        if not isinstance(self.level, Mapping) or not all(
+            isinstance(level, MemoryLevel) for level in self.level.values()
+        ):
+            readings.faults.append(f"level must map names to MemoryLevel(...); got {self.level!r}")
+            return
         for name, level in self.level.items():
             for part, units in (("capacity", "GB"), ("bandwidth", "GB/s")):
                 if getattr(level, part) is not None:
                     readings.read(f"level.{name}.{part}", getattr(level, part), units)
 
+    def _key(self) -> tuple[Any, ...]:
+        """Name and figures, rounded past what a change of unit does to a float."""
+        figures = {**self.figures, **{f"peak.{k}": v for k, v in self.peak_si.items()}}
+        return self.name, frozenset((k, f"{v:.12g}") for k, v in figures.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Accelerator) and self._key() == other._key()
+
     def __hash__(self) -> int:
-        return hash((self.name, self.figures, self.peak_si))
+        return hash(self._key())
 
     def figure(self, name: str) -> float:
         """Return a figure in SI, or say that it is not published.
@@ -292,6 +308,6 @@ class Accelerator:
         return self.name
 
     def __repr__(self) -> str:
-        peaks = ", ".join(f"{k} {v:.4g}" for k, v in self.peak.items())
-        memory = [f"{q:.4g}" for q in (self.bandwidth, self.capacity) if q is not None]
-        return f"<Accelerator {self.name}: {'; '.join([peaks, *memory])}>"
+        peaks = ", ".join(f"{k} {text(v)}" for k, v in self.peak.items())
+        memory = [text(q) for q in (self.bandwidth, self.capacity) if q is not None]
+        return f"<Accelerator {self.name}: {'; '.join(filter(None, [peaks, ', '.join(memory)]))}>"

@@ -1,8 +1,8 @@
 """Where the bottleneck changes: the least batch, context or prompt, or why there is none.
 
-The bottleneck is followed step by step in powers of two and then by bisection, on the engine itself, so
-tile padding and every other effect are included. Between two probes of the doubling the bottleneck
-is taken to change once.
+The search asks the engine itself. FLOP rise in whole tiles while the cache grows with every sequence, so
+the bottleneck may flip back inside a tile: windows of one tile are doubled and bisected, and the window
+that holds a change is scanned value by value. Over windows the change is taken to come once.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from mlsysim.core.arguments import Arguments
 from mlsysim.core.engine import Engine
 from mlsysim.core.models import Encoder, Model, Transformer
 from mlsysim.core.profile import PerformanceProfile
-from mlsysim.core.roofline import Bottleneck
 from mlsysim.core.specs import Accelerator
 from mlsysim.format import Shown
 
@@ -53,9 +52,14 @@ class CrossoverResult(Shown):
     searched_to: int
 
     @property
+    def shown(self) -> PerformanceProfile:
+        """The profile that the result is about: at the crossover, or at the start if there is none."""
+        return self.before if self.value is None else self.after
+
+    @property
     def fits(self) -> bool:
-        """Whether the device holds the model at the crossover."""
-        return self.after.fits
+        """Whether the device holds the model at the crossover, or at the start if there is none."""
+        return self.shown.fits
 
     @property
     def reason(self) -> str:
@@ -65,7 +69,7 @@ class CrossoverResult(Shown):
         if self.value is None:
             return f"{start} from the first {name} to {self.searched_to:,}: no crossover"
         note = "" if self.fits else f"; but it {self.after.fit}"
-        return f"{start} below {name} {self.value:,}, {end} from there{note}"
+        return f"{start} below {name} {self.value:,}, {end} at it{note}"
 
     @property
     def title(self) -> str:
@@ -79,7 +83,7 @@ class CrossoverResult(Shown):
             ("Crossover", "none" if self.value is None else self.value),
             ("Reason", self.reason),
             ("Calibration", self.after.calibration.name),
-            ("Memory", str(self.after.fit)),
+            ("Memory", str(self.shown.fit)),
         ]
 
 
@@ -120,7 +124,7 @@ class CrossoverSolver:
         41
         """
         given = Arguments("CrossoverSolver.solve")
-        if axis not in set(Axis):
+        if not isinstance(axis, str) or axis not in set(Axis):
             given.fault(f"axis must be one of {', '.join(Axis)}; got {axis!r}")
         elif axis in options:
             given.fault(f"{axis} is what the crossover is looked for in: leave its value out")
@@ -135,7 +139,7 @@ class CrossoverSolver:
         limit = LARGEST
         if chosen is not Axis.BATCH_SIZE and isinstance(model, Transformer | Encoder):
             limit = model.context
-        value = self._least(at, before.bottleneck, first, limit)
+        value = self._least(at, first, limit, before.calibration.tile)
         return CrossoverResult(
             axis=chosen,
             value=value,
@@ -145,20 +149,25 @@ class CrossoverSolver:
         )
 
     @staticmethod
-    def _least(
-        at: Callable[[int], PerformanceProfile], start: Bottleneck, first: int, limit: int
-    ) -> int | None:
-        """Return the least value whose bottleneck is not *start*, doubling and then bisecting."""
-        low, high = first, max(1, 2 * first)
-        while at(min(high, limit)).bottleneck is start:
-            if high >= limit:
+    def _least(at: Callable[[int], PerformanceProfile], first: int, limit: int, window: int) -> int | None:
+        """Return the least value with another bottleneck than *first*, by windows of *window* values."""
+        start = at(first).bottleneck
+
+        def change(k: int) -> int | None:
+            values = range(first + k * window, min(first + (k + 1) * window, limit + 1))
+            return next((v for v in values if at(v).bottleneck is not start), None)
+
+        last = (limit - first) // window
+        low, high = -1, 0
+        while change(min(high, last)) is None:
+            if high >= last:
                 return None
-            low, high = high, 2 * high
-        high = min(high, limit)
+            low, high = high, 2 * high + 1
+        high = min(high, last)
         while high - low > 1:
             middle = (low + high) // 2
-            if at(middle).bottleneck is start:
+            if change(middle) is None:
                 low = middle
             else:
                 high = middle
-        return high
+        return change(high)

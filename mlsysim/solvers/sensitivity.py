@@ -17,7 +17,7 @@ from mlsysim.core.models import Model
 from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.roofline import Terms
 from mlsysim.core.specs import Accelerator, FrozenMap
-from mlsysim.format import Shown
+from mlsysim.format import Shown, plain
 
 
 class Lever(StrEnum):
@@ -28,6 +28,9 @@ class Lever(StrEnum):
     MEMORY_CAPACITY = "memory_capacity"
     OVERHEAD = "overhead"
 
+
+_NARROWEST = 1e-4
+"""Below this half-width, in percent, the difference of two times is rounding noise."""
 
 _TERM: Mapping[Lever, str] = FrozenMap(
     {
@@ -127,13 +130,21 @@ class SensitivityResult(Shown):
         '7.9% less time'
         """
         given = Arguments("SensitivityResult.speedup")
-        if lever not in set(_TERM):
+        if not isinstance(lever, str) or lever not in set(_TERM):
             given.fault(f"lever must be one of {', '.join(_TERM)}; got {lever!r}")
         given.number("change", change, "a factor above 0", lambda x: 0 < x < float("inf"))
         given.close()
         terms, name = self.profile.terms, _TERM[Lever(lever)]
         changed = replace(terms, **{name: getattr(terms, name) * change})
         return float(terms.latency / changed.latency)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, unrounded."""
+        return {
+            **super().to_dict(),
+            "sensitivities": plain(self.sensitivities),
+            "exact": plain(self.exact),
+        }
 
     @property
     def title(self) -> str:
@@ -174,7 +185,7 @@ class SensitivitySolver:
         model, hardware
             As for ``Engine.solve``, and so are all other arguments.
         perturbation_pct
-            Half-width of the central difference, above 0 and below 100. [%]
+            Half-width of the central difference, from 0.0001 to below 100. [%]
 
         Returns
         -------
@@ -197,6 +208,11 @@ class SensitivitySolver:
         step = given.number(
             "perturbation_pct", perturbation_pct, "above 0 and below 100", lambda x: 0 < x < 100
         )
+        if step < _NARROWEST:
+            given.fault(
+                f"perturbation_pct must be at least {_NARROWEST:g}, or rounding drowns the difference; "
+                f"got {perturbation_pct!r}"
+            )
         given.close()
         profile = Engine.solve(model, hardware, *args, **options)
         central = {lever: central_elasticity(profile.terms, lever, step / 100) for lever in _TERM}

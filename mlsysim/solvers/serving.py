@@ -14,9 +14,10 @@ from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
 from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.counting import kv_bytes_per_token, resident_bytes
-from mlsysim.core.engine import Engine
+from mlsysim.core.engine import Engine, check_pair
 from mlsysim.core.models import Phase, Transformer
-from mlsysim.core.precision import Precision
+from mlsysim.core.precision import PRECISIONS, Precision
+from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import Fit, PerformanceProfile
 from mlsysim.core.specs import Accelerator
 from mlsysim.format import Shown
@@ -38,6 +39,8 @@ class ServingResult(Shown):
         Whether weights and the full cache, at ``prompt + output`` tokens, fit.
     kv_per_token
         Bytes that one token of one sequence adds to the cache. [B]
+    cache
+        Bytes of the whole cache when the last token is written. [B]
     max_concurrency
         Sequences of this length whose cache fits beside the weights; 0 if none does.
     """
@@ -48,6 +51,7 @@ class ServingResult(Shown):
     output: int
     fit: Fit
     kv_per_token: float
+    cache: float
     max_concurrency: int
 
     @property
@@ -78,8 +82,7 @@ class ServingResult(Shown):
     @property
     def kv_cache(self) -> Quantity:
         """Cache of the batch when the last token is written."""
-        tokens = (self.prompt + self.output) * self.decode.batch_size
-        return ureg.Quantity(self.kv_per_token * tokens / 1e9, unit("GB"))
+        return ureg.Quantity(self.cache / 1e9, unit("GB"))
 
     @property
     def kv_cache_per_token(self) -> Quantity:
@@ -162,8 +165,12 @@ class ServingModel:
         ('128 KiB', 'Memory Bound')
         """
         given = Arguments("ServingModel.solve")
-        if not isinstance(model, Transformer):
+        if isinstance(hardware, Accelerator) and not isinstance(model, Transformer | Accelerator):
             given.fault(f"model must generate text, as Models.Llama3_8B does; got {model!r}")
+        else:
+            check_pair(given, model, hardware)
+        given.count("batch_size", batch_size)
+        given.take(parse_precision, precision, PRECISIONS["fp16"])
         written = given.count("output", output)
         read = given.count("prompt", prompt)
         if isinstance(model, Transformer) and read + written > model.context:
@@ -197,6 +204,7 @@ class ServingModel:
             prompt=read,
             output=written,
             fit=full.fit,
+            cache=full.work.state,
             kv_per_token=kv_bytes_per_token(model, number_format),
             max_concurrency=max(0, int(room // each)),
         )

@@ -10,7 +10,7 @@ from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.roofline import Bottleneck
 from mlsysim.core.specs import Accelerator
 from mlsysim.format import Shown
-from mlsysim.solvers.crossover import LARGEST, CrossoverResult, CrossoverSolver
+from mlsysim.solvers.crossover import CrossoverResult, CrossoverSolver
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -26,13 +26,13 @@ class SingleNodeResult(Shown):
     crossover
         The batch at which another resource limits.
     largest_batch
-        The largest batch that fits the memory; 0 if none does.
+        The largest batch that fits the memory; 0 if none does, None if memory sets no limit.
     """
 
     profile: PerformanceProfile
     ideal: PerformanceProfile
     crossover: CrossoverResult
-    largest_batch: int
+    largest_batch: int | None
 
     @property
     def latency(self) -> Quantity:
@@ -59,6 +59,11 @@ class SingleNodeResult(Shown):
         """Textbook time over estimated time: 1 would be perfection."""
         return float(self.ideal.terms.latency / self.profile.terms.latency)
 
+    def _largest(self) -> int | str:
+        if self.largest_batch is None:
+            return "no limit: the cache is empty"
+        return self.largest_batch
+
     @property
     def title(self) -> str:
         """What was asked, in a line."""
@@ -71,7 +76,7 @@ class SingleNodeResult(Shown):
             ("Textbook latency", self.ideal.latency),
             ("Share of textbook speed", self.roofline_share),
             ("Crossover", self.crossover.reason),
-            ("Largest batch that fits", self.largest_batch),
+            ("Largest batch that fits", self._largest()),
         ]
 
 
@@ -116,10 +121,11 @@ class SingleNodeModel:
         )
 
 
-def largest_batch(model: Model, hardware: Accelerator, **options: Any) -> int:
+def largest_batch(model: Model, hardware: Accelerator, **options: Any) -> int | None:
     """Return the largest batch that fits the device's memory; 0 if not even one does.
 
-    Memory grows linearly with the batch, so two solves are enough.
+    Memory grows linearly with the batch, so two solves are enough. Where it does not grow, as with an
+    empty cache, memory sets no limit and the answer is None.
 
     Examples
     --------
@@ -132,5 +138,5 @@ def largest_batch(model: Model, hardware: Accelerator, **options: Any) -> int:
         return 0
     each = two.work.resident - one.work.resident
     if each == 0:
-        return LARGEST
+        return None
     return int((one.fit.capacity - one.work.resident) // each) + 1

@@ -10,13 +10,13 @@ with both rates scaled by :math:`k = (T_{like} - o) / (T - o)`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
 from mlsysim.core.constants import Quantity, unit, ureg
-from mlsysim.core.engine import Engine
+from mlsysim.core.engine import Engine, check_pair
 from mlsysim.core.errors import MissingSpecError
 from mlsysim.core.models import Model
 from mlsysim.core.precision import PRECISIONS, Precision
@@ -127,6 +127,15 @@ def _reference(number_format: Precision) -> Accelerator:
     )
 
 
+def _devices(given: Arguments, candidates: Any) -> list[Accelerator]:
+    """Return the candidates, or note that they are no devices."""
+    listed = candidates if isinstance(candidates, Iterable) and not isinstance(candidates, str) else [None]
+    devices = list(listed)
+    if not all(isinstance(hw, Accelerator) for hw in devices):
+        given.fault(f"candidates must list devices, as Hardware.list() does; got {candidates!r}")
+    return devices
+
+
 class SynthesisSolver:
     """Answers: what hardware does this latency need?"""
 
@@ -184,13 +193,15 @@ class SynthesisSolver:
         number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
         if like is not None and not isinstance(like, Accelerator):
             given.fault(f"like must be a device such as Hardware.Cloud.A100; got {like!r}")
+        devices = _devices(given, candidates)
+        check_pair(given, model, like if isinstance(like, Accelerator) else _reference(number_format))
         given.close()
         options = {**options, "batch_size": batch_size, "precision": number_format}
         options["calibration"] = calibration
         probe = Engine.solve(model, like or _reference(number_format), **options)
         terms = probe.terms
         busy = target - terms.overhead
-        if busy <= 0:
+        if busy <= 1e-9 * target:
             given.fault(
                 f"target_latency of {target * 1e3:.4g} ms is not above the overhead, "
                 f"{terms.overhead * 1e3:.4g} ms under {probe.calibration.name!r}: no hardware "
@@ -206,7 +217,7 @@ class SynthesisSolver:
         flops_floor = terms.flops / (terms.compute_efficiency * busy)
         scale = terms.busy_time / busy if terms.serial_fraction and like is not None else None
         hardware = self._build(probe, bandwidth_floor, flops_floor, scale)
-        tried = [(hw, self._verdict(model, hw, target, options)) for hw in candidates]
+        tried = [(hw, self._verdict(model, hw, target, options)) for hw in devices]
         return SynthesisResult(
             profile=Engine.solve(model, hardware, **options),
             target=target,
@@ -222,13 +233,11 @@ class SynthesisSolver:
         """Build the machine that meets the target."""
         if scale is not None:
             bandwidth, flops = probe.terms.bandwidth * scale, probe.terms.peak * scale
-        return replace(
-            probe.hardware,
+        return Accelerator(
             name=f"synthesised for {probe.model}",
             peak={probe.precision.compute: ureg.Quantity(flops, unit("FLOP/s"))},
             bandwidth=ureg.Quantity(bandwidth, unit("B/s")),
             capacity=ureg.Quantity(probe.work.resident, unit("B")),
-            aliases=(),
         )
 
     @staticmethod
@@ -236,8 +245,8 @@ class SynthesisSolver:
         """Return why a candidate misses the target, or nothing if it meets it."""
         try:
             profile = Engine.solve(model, hw, **options)
-        except MissingSpecError:
-            return f"publishes no {options['precision'].compute} peak"
+        except MissingSpecError as error:
+            return str(error)
         if not profile.fits:
             return str(profile.fit)
         if profile.terms.latency > target:

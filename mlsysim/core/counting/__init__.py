@@ -63,7 +63,13 @@ def parameters(model: Model) -> float:
     >>> f"{parameters(gpt2) / 1e6:.0f} million"
     '124 million'
     """
-    return _PARAMETERS[type(model)](model)
+    try:
+        rule = _PARAMETERS[type(model)]
+    except KeyError:
+        known = ", ".join(kind.__name__ for kind in _PARAMETERS)
+        msg = f"no counting rule for {type(model).__name__}; there are rules for {known}"
+        raise TypeError(msg) from None
+    return rule(model)
 
 
 def resident_bytes(model: Model, precision: Precision) -> float:

@@ -1,5 +1,6 @@
 """What all networks have: a name, phases, and whole numbers for a shape."""
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -15,6 +16,14 @@ class Phase(StrEnum):
     DECODE = "decode"
     PREFILL = "prefill"
     FORWARD = "forward"
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a whole number of any integer type as an ``int``; None for anything else."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def no_sources() -> FrozenMap[str, Any]:
@@ -45,12 +54,16 @@ class Shape:
     def faults(self) -> list[str]:
         """Return what is wrong with the shape, a line each."""
         faults = []
+        if not isinstance(self.name, str) or not self.name.strip():
+            faults.append(f"name must be a text; got {self.name!r}")
         for f in fields(self):
             value = getattr(self, f.name)
-            if f.type is int and (
-                isinstance(value, bool) or not isinstance(value, int) or value < (0 if f.default == 0 else 1)
-            ):
-                faults.append(f"{f.name} must be a whole positive number; got {value!r}")
+            if f.type is int:
+                whole = whole_number(value)
+                if whole is None or whole < (0 if f.default == 0 else 1):
+                    faults.append(f"{f.name} must be a whole positive number; got {value!r}")
+                else:
+                    object.__setattr__(self, f.name, whole)
             if f.type is bool and not isinstance(value, bool):
                 faults.append(f"{f.name} must be true or false; got {value!r}")
         return faults

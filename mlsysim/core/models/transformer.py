@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mlsysim.core.models.base import Phase, Shape
+from mlsysim.core.models.base import Phase, Shape, whole_number
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -85,7 +85,7 @@ class Transformer(Shape):
     def faults(self) -> list[str]:
         """Return what is wrong with the shape, a line each."""
         faults = super().faults()
-        if self.window is not None and (not isinstance(self.window, int) or self.window < 1):
+        if self.window is not None and (whole_number(self.window) or 0) < 1:
             faults.append(f"window must be a whole positive number or None; got {self.window!r}")
         if faults:
             return faults

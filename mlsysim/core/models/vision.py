@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mlsysim.core.errors import SpecError, suggestion
-from mlsysim.core.models.base import Phase, Shape
+from mlsysim.core.models.base import Phase, Shape, whole_number
 from mlsysim.core.specs import FrozenMap
 
 
@@ -91,9 +91,13 @@ class ConvNet(Shape):
         if not isinstance(self.input, Sequence):
             msg = f"ConvNet {self.name!r}: input must be (channels, height, width); got {self.input!r}"
             raise SpecError(msg)
-        if not isinstance(self.layers, Sequence) or not all(isinstance(x, Mapping) for x in self.layers):
+        if not isinstance(self.layers, Sequence):
             msg = f"ConvNet {self.name!r}: layers must list operations, each with its op; got {self.layers!r}"
             raise SpecError(msg)
+        for i, layer in enumerate(self.layers):
+            if not isinstance(layer, Mapping):
+                msg = f"ConvNet {self.name!r}: layers[{i}] must be a table with its op; got {layer!r}"
+                raise SpecError(msg)
         object.__setattr__(self, "input", tuple(self.input))
         object.__setattr__(self, "layers", tuple(FrozenMap(layer) for layer in self.layers))
         super().__post_init__()
@@ -104,7 +108,7 @@ class ConvNet(Shape):
     def faults(self) -> list[str]:
         """Return what is wrong with the shape, a line each."""
         faults = super().faults()
-        if len(self.input) != 3 or not all(isinstance(n, int) and n > 0 for n in self.input):
+        if len(self.input) != 3 or not all((whole_number(n) or 0) > 0 for n in self.input):
             faults.append(f"input must be (channels, height, width); got {self.input!r}")
         for i, layer in enumerate(self.layers):
             op = str(layer.get("op"))
@@ -116,8 +120,8 @@ class ConvNet(Shape):
                 faults.append(f"layers[{i}] ({op}) needs {', '.join(sorted(missing))}")
             if extra := given - CONVNET_OPS[op]:
                 faults.append(f"layers[{i}] ({op}) does not take {', '.join(sorted(extra))}")
-            if any(not isinstance(layer[k], int) or layer[k] < 1 for k in given):
+            if any((whole_number(layer[k]) or 0) < 1 for k in given):
                 faults.append(f"layers[{i}] ({op}): arguments must be whole positive numbers")
-        if not self.layers:
-            faults.append("layers must hold at least one operation")
+        if not any(layer.get("op") not in {"maxpool", "global_pool"} for layer in self.layers):
+            faults.append("layers must hold at least one operation that computes")
         return faults
