@@ -31,12 +31,16 @@ if TYPE_CHECKING:
     from mlsysim.core.profile import PerformanceProfile as PerformanceProfile
     from mlsysim.core.roofline import Bottleneck as Bottleneck
     from mlsysim.core.specs import Accelerator as Accelerator
+    from mlsysim.core.systems import Datacenter as Datacenter
     from mlsysim.core.systems import Fleet as Fleet
     from mlsysim.core.systems import Grid as Grid
     from mlsysim.core.systems import Link as Link
     from mlsysim.core.systems import Node as Node
+    from mlsysim.core.systems import Price as Price
     from mlsysim.registry import Hardware as Hardware
+    from mlsysim.registry import Infrastructure as Infrastructure
     from mlsysim.registry import Models as Models
+    from mlsysim.registry import Systems as Systems
     from mlsysim.solvers.crossover import CrossoverSolver as CrossoverSolver
     from mlsysim.solvers.sensitivity import SensitivitySolver as SensitivitySolver
     from mlsysim.solvers.serving import ServingModel as ServingModel
@@ -52,6 +56,7 @@ _HOME = {
     "Calibration": "core.calibration",
     "ConvNet": "core.models.vision",
     "CrossoverSolver": "solvers.crossover",
+    "Datacenter": "core.systems",
     "DifferentialExplainer": "core.explainers",
     "DoesNotFitError": "core.errors",
     "Encoder": "core.models.encoder",
@@ -60,6 +65,7 @@ _HOME = {
     "Fleet": "core.systems",
     "Grid": "core.systems",
     "Hardware": "registry",
+    "Infrastructure": "registry",
     "Link": "core.systems",
     "MLSysError": "core.errors",
     "MissingSpecError": "core.errors",
@@ -67,6 +73,7 @@ _HOME = {
     "Node": "core.systems",
     "PerformanceProfile": "core.profile",
     "Precision": "core.precision",
+    "Price": "core.systems",
     "Q_": "core.constants",
     "Recommender": "core.models.recommender",
     "SensitivitySolver": "solvers.sensitivity",
@@ -75,6 +82,7 @@ _HOME = {
     "SpecError": "core.errors",
     "StateSpace": "core.models.statespace",
     "SynthesisSolver": "solvers.synthesis",
+    "Systems": "registry",
     "Transformer": "core.models.transformer",
     "UNet": "core.models.unet",
     "UnitError": "core.errors",

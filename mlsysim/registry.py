@@ -5,15 +5,20 @@ group;
 ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from mlsysim import cards
+from mlsysim import cards, selection, system_cards
 from mlsysim.core.errors import SpecError, UnknownNameError, suggestion
 from mlsysim.core.models import Model
 from mlsysim.core.specs import Accelerator
+from mlsysim.core.systems import Datacenter, Fleet, Grid, Link, Node, Price
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 T = TypeVar("T")
 
@@ -123,6 +128,9 @@ class Registry(Generic[T]):
         raise UnknownNameError(msg)
 
     def __getitem__(self, name: str) -> T:
+        for group in self._groups.values():
+            if name in dir(group):
+                return cast(T, getattr(group, name))
         found = self._aliases.get(_fold(name)) if isinstance(name, str) else None
         if found is None:
             msg = f"{self._label} has no {name!r}. {suggestion(str(name), self._names())}"
@@ -135,7 +143,7 @@ class Registry(Generic[T]):
         return [stem for group in self._groups.values() for stem in dir(group)]
 
     def __dir__(self) -> list[str]:
-        return [*self._groups, *self._names(), "list"]
+        return [*self._groups, *self._names(), "list", "load", "to_pandas", "where"]
 
     def __iter__(self) -> Iterator[T]:
         return (item for group in self._groups.values() for item in group)
@@ -143,9 +151,49 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return sum(len(group) for group in self._groups.values())
 
-    def list(self) -> "list[T]":
+    def list(self) -> Sequence[T]:
         """Return everything in the registry, group by group."""
         return [*self]
+
+    def where(self, **bounds: Any) -> Sequence[T]:
+        """Return what meets every bound on its figures.
+
+        Parameters
+        ----------
+        **bounds
+            Bound by field, ``peak__fp16`` for a nested one: a comparison such as ``">= 2 TB/s"``, a pair
+            of lowest and highest, a function, or a value that must be equal.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing in the registry has such a field.
+
+        Examples
+        --------
+        >>> [hw.name for hw in Hardware.where(vendor="AMD", bandwidth=("3 TB/s", "6 TB/s"), year="< 2023")]
+        ['AMD Instinct MI250X 128GB (two GCDs)']
+        """
+        return selection.where(self, bounds)
+
+    def to_pandas(self) -> "DataFrame":
+        """Return everything as a table, one thing a row, units in the headings."""
+        return selection.to_pandas(self)
+
+    def load(self, path: str | Path) -> T:
+        """Return the specification that a card of your own describes.
+
+        Parameters
+        ----------
+        path
+            A TOML file in the format of this registry's cards.
+
+        Raises
+        ------
+        SpecError
+            With file, field and remedy.
+        """
+        return self._build(cards.read(Path(path), str(path)), str(path))
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self._groups.values()))
@@ -160,3 +208,36 @@ Hardware: Registry[Accelerator] = Registry("Hardware", "hardware", cards.acceler
 
 Models: Registry[Model] = Registry("Models", "models", cards.model)
 """Networks, by group: ``Models.Language.Llama3_8B``."""
+
+
+def _kind(card: dict[str, Any], where: str, kinds: tuple[str, ...]) -> str:
+    kind = card.get("kind")
+    if kind not in kinds:
+        msg = f"{where}: kind {kind!r} is unknown. {suggestion(str(kind), kinds)}"
+        raise SpecError(msg)
+    return str(kind)
+
+
+def _system(card: dict[str, Any], where: str) -> Link | Node | Fleet:
+    kind = _kind(card, where, ("fleet", "link", "node"))
+    if kind == "link":
+        return system_cards.link(card, where)
+    if kind == "node":
+        return system_cards.node(card, where, Hardware, Systems)
+    return system_cards.fleet(card, where, Systems)
+
+
+def _site(card: dict[str, Any], where: str) -> Grid | Datacenter | Price:
+    kind = _kind(card, where, ("datacenter", "grid", "price"))
+    if kind == "grid":
+        return system_cards.grid(card, where)
+    if kind == "datacenter":
+        return system_cards.datacenter(card, where)
+    return system_cards.price(card, where, Hardware)
+
+
+Systems: Registry[Link | Node | Fleet] = Registry("Systems", "systems", _system)
+"""Links, nodes and fleets, by group: ``Systems.Nodes.DGX_H100``."""
+
+Infrastructure: Registry[Grid | Datacenter | Price] = Registry("Infrastructure", "infrastructure", _site)
+"""Grids, data centres and prices, by group: ``Infrastructure.Grids.France``."""

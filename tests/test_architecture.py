@@ -26,7 +26,8 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
         "core.models.vision",
     ),
     ("core.models",),
-    ("core.calibration", "core.counting.convolution", "core.counting.work", "cards"),
+    ("core.calibration", "core.counting.convolution", "core.counting.work", "cards", "selection"),
+    ("system_cards",),
     (
         "core.counting.encoder",
         "core.counting.recommender",
@@ -38,6 +39,8 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("core.counting", "core.roofline", "registry"),
     ("core.profile",),
     ("core.engine",),
+    ("core.attribution",),
+    ("core.explanation",),
     ("core.explainers",),
     ("solvers.crossover",),
     ("solvers.sensitivity",),
@@ -59,6 +62,8 @@ WHEN_USED = {
     "core.arrays": {"numpy"},
     "show": {"IPython"},
     "plots": {"matplotlib"},
+    "registry": {"pandas"},
+    "selection": {"pandas"},
     "widgets": {"ipywidgets"},
 }
 """Third parties that a module may import inside a function, or for its annotations alone."""

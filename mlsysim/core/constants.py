@@ -100,18 +100,6 @@ def _parsed(text: str) -> Any:
         raise UnitError(msg) from None
 
 
-@cache
-def factor(text: str) -> float:
-    """Return the SI value of one of the unit that *text* spells.
-
-    Examples
-    --------
-    >>> factor("TB/s")
-    1000000000000.0
-    """
-    return float(ureg.Quantity(1.0, unit(text)).to_base_units().magnitude)
-
-
 def _unknown(error: pint.UndefinedUnitError, text: str) -> UnitError:
     names = error.unit_names
     wrong = names if isinstance(names, str) else next(iter(names))
@@ -179,6 +167,12 @@ def _number(value: Any) -> Any:
     raise UnitError(msg)
 
 
+@cache
+def _measure(units: Any) -> tuple[Any, float]:
+    """Return the dimension of a unit and its value in SI; pint takes long over both."""
+    return units.dimensionality, float(ureg.Quantity(1.0, units).to_base_units().magnitude)
+
+
 def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
     """Return *value* as a float in SI (bytes, seconds, FLOP), or say what is wrong with it.
 
@@ -216,13 +210,14 @@ def si(name: str, value: Any, units: str, *, positive: bool = True) -> float:
     if value._REGISTRY is not ureg:  # noqa: SLF001 - pint offers no public accessor
         msg = f"{name} belongs to another unit registry; build it with mlsysim.Q_"
         raise UnitError(msg)
-    if value.dimensionality != unit(units).dimensionality:
+    dimensionality, scale = _measure(value.units)
+    if dimensionality != _measure(unit(units))[0]:
         wanted = unit(units).dimensionality
         msg = f"{name} needs {wanted}, as in {units}; got {value} ({value.dimensionality})"
         raise UnitError(msg)
     expected = f"a finite {'positive' if positive else 'non-negative'} quantity"
     try:
-        number = float(value.to_base_units().magnitude)
+        number = float(value.magnitude) * scale
     except TypeError:
         msg = f"{name} must be {expected}, one number; got {value}"
         raise ArgumentError(msg) from None

@@ -121,7 +121,7 @@ def test_published_counts_come_out(name):
         ([], "layers must hold at least one operation"),
         ([{"op": "conv", "out": 4, "kernel": 3}], "layers[0] (conv) needs stride"),
         ([{"op": "global_pool", "stride": 1}], "layers[0] (global_pool) does not take stride"),
-        ([{"op": "convv", "out": 4}], "layers[0] has op 'convv'. Did you mean 'conv'?"),
+        ([{"op": "convv", "out": 4}], "layers[0] has op 'convv'. Did you mean 'conv'"),
         ([{"op": "linear", "out": 0}], "layers[0] (linear): arguments must be whole positive numbers"),
         ([{"op": "linear", "out": True}], "layers[0] (linear): arguments must be whole positive numbers"),
         ([{"op": "linear", "out": 1.5}], "layers[0] (linear): arguments must be whole positive numbers"),

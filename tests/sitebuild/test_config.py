@@ -147,6 +147,7 @@ def test_a_page_overrules_its_directory_which_overrules_the_site(project):
                 format: {html: {toc: true, toc-depth: 2, css: a.css}}
                 execute: {echo: false, warning: false}
                 """,
+            "t/u/_metadata.yml": "toc-depth: 5\n",
             "t/_metadata.yml": "toc-depth: 4\nformat: {html: {css: b.css}}\nexecute: {echo: true}\n",
         }
     )
@@ -159,6 +160,7 @@ def test_a_page_overrules_its_directory_which_overrules_the_site(project):
     assert options["css"] == ["/a.css", "/t/b.css", "/t/c.css", "/d.css"]
     assert options["execute"] == {"echo": True, "warning": False}
     assert config.page_options("x.qmd", {})["toc-depth"] == 2
+    assert config.page_options("t/u/x.qmd", {})["toc-depth"] == 5
 
 
 def test_options_of_a_page_are_checked(project):

@@ -37,14 +37,14 @@ def test_addresses_in_tags_alone_are_changed():
     given = (
         '<a class="x>y" href="/t/a.qmd">b.qmd</a><!-- <a href="/t/a.qmd"> -->'
         "<img alt='' src='/x.png'><script src=\"/x.js\">let s = '<a href=\"/t/a.qmd\">';</script>"
-        '<p data-x="/t/a.qmd" title="/t/a.qmd">&lt;a href="/t/a.qmd"&gt;</p>'
+        '<p data="/t/a.qmd" title="/t/a.qmd">&lt;a href="/t/a.qmd"&gt;</p>'
         '<style>a { background: url("/x.png") }</style>'
     )
     out = localise(given, "t/b.qmd", PAGES)
     assert '<a class="x>y" href="a.html">b.qmd</a><!-- <a href="/t/a.qmd"> -->' in out
     assert 'src="../x.png"' in out
     assert '<script src="../x.js">let s = \'<a href="/t/a.qmd">\';</script>' in out
-    assert '<p data-x="/t/a.qmd" title="/t/a.qmd">&lt;a href="/t/a.qmd"&gt;</p>' in out
+    assert '<p data="/t/a.qmd" title="/t/a.qmd">&lt;a href="/t/a.qmd"&gt;</p>' in out
 
 
 def test_special_characters_in_addresses_survive():

@@ -50,6 +50,10 @@ def test_a_title_of_its_own_is_markdown_and_the_kind_is_said_aloud(page, opening
     assert "<h2" not in out
 
 
+def test_a_title_may_hold_mathematics(page):
+    assert "<math" in html(page, '::: {.callout-tip title="Why $x^2$?"}\nText.\n:::')
+
+
 def test_a_folded_callout_is_a_details_element(page):
     out = html(page, '::: {#tip-x .callout-tip collapse="true"}\n## S\n\nText.\n:::')
     assert (
@@ -266,6 +270,8 @@ def test_a_bibliography_that_does_not_exist_is_an_error(page):
         ("a <script>alert(1)</script>", "a &lt;script&gt;alert(1)&lt;/script&gt;"),
         ("`x` and *y*", "<code>x</code> and <em>y</em>"),
         ("It's", "It’s"),
+        ("_x_ of snake_case", "<em>x</em> of snake_case"),
+        ("Why C#", "Why C#"),
         ("wait -- what", "wait – what"),
         ("@handle", "@handle"),
         ("{.class}", "{.class}"),

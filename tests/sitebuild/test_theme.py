@@ -151,6 +151,8 @@ def test_tabs_move_with_the_arrow_keys_and_are_remembered(visit):
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.textContent") == "C"
     assert page.locator("[role=tabpanel]:visible").get_attribute("data-title") == "C"
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.textContent") == "Python"
     page.keyboard.press("End")
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.textContent") == "Python"
