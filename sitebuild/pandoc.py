@@ -21,8 +21,8 @@ from sitebuild.errors import SiteError
 
 HERE = Path(__file__).parent
 READER = "markdown+autolink_bare_uris-tex_math_single_backslash"
-INLINE = "markdown-raw_html-native_spans-auto_identifiers-header_attributes-citations"
-PLAIN = re.compile(r"[\w .,:;()?!/%+&=-]*")
+INLINE = "markdown-raw_html-native_spans-citations"
+PLAIN = re.compile(r"(?:[^\W_]|[ .,:;()?!/%+&=-])*")
 FILTER_OPTIONS = (
     "callout-appearance",
     "callout-icon",
@@ -187,10 +187,10 @@ class Snippets:
                 new.append(text)
         if not new:
             return
-        # As headings, because "1. Introduction" is to stay a title and not become a list.
-        source = "\n\n".join("# " + " ".join(text.split()) for text in new)
+        # As line blocks, because "1. Introduction" is to stay a title and not become a list.
+        source = "\n\n".join("| " + " ".join(text.split()) for text in new)
         out = _run(["--from", INLINE, "--to", "html5", "--mathml", "--wrap", "none"], source, None)
-        found = re.findall(r"(?s)<h1>(.*?)</h1>", out)
+        found = re.findall(r'(?s)<div class="line-block">(.*?)</div>', out)
         if len(found) != len(new):
             raise SiteError("pandoc", None, f"{len(new)} titles gave {len(found)} texts: {new}")
         self.inlines |= dict(zip(new, found, strict=True))

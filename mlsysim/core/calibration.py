@@ -128,14 +128,15 @@ SERVING: Final = Calibration(
 VISION: Final = Calibration(
     name="vision",
     source=(
-        "Fitted to 15 runs of compiled graphs on single GPUs from 5 sources: ResNet-50 in int8 at batch 1 "
-        "(TensorRT, MLPerf Inference) and six networks in fp16 at batch 256 on an RTX 4090 (torch.compile, "
-        "timm); data/measurements.csv, category 5. Median error 3.2 %; cross-validated 6.0 % with each "
-        "device x network left out, 28.3 % with each source left out, for one source has all large batches"
+        "Fitted to 22 runs of compiled graphs on single GPUs from 5 sources: ResNet-50 in int8 at batch 1 "
+        "(TensorRT, MLPerf Inference) and eight networks in fp16 at batch 256 on RTX 4090 and RTX 5090 "
+        "(torch.compile, timm); data/measurements.csv, category 5. Median error 5.8 %; cross-validated 8.4 % "
+        "with each device x network left out, 31.9 % with each source left out, for one source has all "
+        "large batches"
     ),
-    compute_efficiency={Phase.FORWARD: 1.0},
-    memory_efficiency=0.54,
-    serial_fraction=0.75,
+    compute_efficiency={Phase.FORWARD: 0.94},
+    memory_efficiency=0.44,
+    serial_fraction=0.55,
     step_overhead=Q_("0 ms"),
     layer_overhead=Q_("7.5 us"),
     tile=8,
