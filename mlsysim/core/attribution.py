@@ -28,6 +28,7 @@ class Player(StrEnum):
     BANDWIDTH = "bandwidth"
     COMPUTE = "compute"
     OVERHEAD = "overhead"
+    DEVICES = "devices"
     WORKLOAD = "workload"
     POLICY = "policy"
 
@@ -37,6 +38,7 @@ TERMS: Mapping[Player, tuple[str, ...]] = FrozenMap(
         Player.BANDWIDTH: ("bandwidth", "memory_efficiency"),
         Player.COMPUTE: ("peak", "compute_efficiency"),
         Player.OVERHEAD: ("overhead",),
+        Player.DEVICES: ("devices", "link_traffic", "link_bandwidth", "link_latency"),
         Player.WORKLOAD: ("flops", "traffic"),
         Player.POLICY: ("serial_fraction",),
     }
@@ -48,6 +50,7 @@ MEANING: Mapping[Player, str] = FrozenMap(
         Player.BANDWIDTH: "memory bandwidth",
         Player.COMPUTE: "arithmetic rate",
         Player.OVERHEAD: "fixed overhead",
+        Player.DEVICES: "number of devices and their communication",
         Player.WORKLOAD: "FLOP and bytes of the step",
         Player.POLICY: "overlap of compute and memory",
     }
@@ -114,18 +117,21 @@ class Delivery:
         What a change of the reached share does to it; 1 under one calibration.
     workload
         What a change of the step's FLOP or bytes does to it; 1 for the same step.
+    devices
+        What a change of the number of devices does to it; 1 for the same number.
     other_phase
         What the other phase adds: above 1 where it gained more.
     overlap
         What a change of the overlap between the phases does; 1 under one calibration.
     overhead
-        What the fixed overhead takes.
+        What the fixed overhead, and communication between devices, take.
     """
 
     resource: Player
     promised: float
     efficiency: float
     workload: float
+    devices: float
     other_phase: float
     overlap: float
     overhead: float
@@ -136,6 +142,7 @@ class Delivery:
             (f"{MEANING[self.resource]}, datasheet", self.promised),
             ("efficiency reached", self.efficiency),
             ("work of the step", self.workload),
+            ("number of devices", self.devices),
             ("the other phase", self.other_phase),
             ("overlap of the phases", self.overlap),
             ("overhead", self.overhead),
@@ -153,6 +160,7 @@ def deliver(a: Terms, b: Terms) -> Delivery:
     promised = getattr(b, rate) / getattr(a, rate)
     efficiency = getattr(b, share) / getattr(a, share)
     workload = getattr(a, amount) / getattr(b, amount)
+    devices = b.devices / a.devices
     alike = replace(b, serial_fraction=a.serial_fraction)
     phases = a.busy_time / alike.busy_time
     overlap = alike.busy_time / b.busy_time
@@ -161,7 +169,8 @@ def deliver(a: Terms, b: Terms) -> Delivery:
         promised=promised,
         efficiency=efficiency,
         workload=workload,
-        other_phase=phases / (promised * efficiency * workload),
+        devices=devices,
+        other_phase=phases / (promised * efficiency * workload * devices),
         overlap=overlap,
         overhead=(a.latency / b.latency) / (phases * overlap),
     )

@@ -16,6 +16,8 @@ from mlsysim.core.errors import ArgumentError, suggestion
 from mlsysim.core.models import Model, Phase
 from mlsysim.core.specs import FrozenMap
 
+_NO_TIME = Q_("0 us")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -37,6 +39,9 @@ class Calibration:
         Time of scheduler and launches, for each step and for each layer. [s]
     tile
         Rows to which hardware pads matrix products.
+    link_efficiency, link_latency
+        Share of the link bandwidth that a sum over devices reaches, and the time that one such sum
+        takes without content. [s]
 
     Examples
     --------
@@ -54,8 +59,11 @@ class Calibration:
     step_overhead: Quantity
     layer_overhead: Quantity
     tile: int
+    link_efficiency: float = 1.0
+    link_latency: Quantity = _NO_TIME
     step_seconds: float = field(init=False, repr=False, compare=False)
     layer_seconds: float = field(init=False, repr=False, compare=False)
+    link_seconds: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         given = Arguments(f"Calibration {self.name!r}")
@@ -73,6 +81,8 @@ class Calibration:
         given.count("tile", self.tile)
         step = given.quantity("step_overhead", self.step_overhead, "ms", positive=False)
         layer = given.quantity("layer_overhead", self.layer_overhead, "us", positive=False)
+        sum_time = given.quantity("link_latency", self.link_latency, "us", positive=False)
+        reached = given.fraction("link_efficiency", self.link_efficiency)
         given.close()
         put = object.__setattr__
         put(self, "compute_efficiency", FrozenMap({Phase(p): float(x) for p, x in shares.items()}))
@@ -80,6 +90,8 @@ class Calibration:
         put(self, "serial_fraction", serial)
         put(self, "step_seconds", step)
         put(self, "layer_seconds", layer)
+        put(self, "link_seconds", sum_time)
+        put(self, "link_efficiency", reached)
 
     def efficiency(self, phase: Phase) -> float:
         """Return the share of peak that *phase* reaches, or say that it is not covered."""

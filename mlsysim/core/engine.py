@@ -14,6 +14,7 @@ from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.roofline import Terms
 from mlsysim.core.specs import Accelerator
+from mlsysim.core.systems import Link
 
 _MODELS = get_args(Model)
 
@@ -60,6 +61,35 @@ def _lengths(given: Arguments, model: Model, phase: Phase, context: Any, prompt:
     return float(cached), float(tokens)
 
 
+def _shards(given: Arguments, model: Model, tp_size: Any, link: Any) -> int:
+    """Return the devices that split the model, or note why they cannot."""
+    shards = given.count("tp_size", tp_size)
+    if link is not None and not isinstance(link, Link):
+        given.fault(f"link must be a Link such as Systems.Fabrics.NVLink4; got {link!r}")
+    if shards == 1:
+        return 1
+    if not isinstance(model, Transformer):
+        given.fault(f"tp_size is for decoder transformers; {model} is split over devices by no rule here")
+    elif model.heads % shards:
+        given.fault(f"tp_size ({shards}) must divide the heads of {model}, {model.heads}")
+    return shards
+
+
+def _communication(
+    work: counting.Work, shards: int, hardware: Accelerator, link: Link | None, chosen: Calibration
+) -> dict[str, float]:
+    r"""Return the link's terms: each sum over n devices sends 2(n - 1)/n of the tensor."""
+    if shards == 1:
+        return {}
+    bandwidth = hardware.figure("link") if link is None else link.bandwidth_si
+    return {
+        "devices": float(shards),
+        "link_traffic": work.reductions * 2 * (shards - 1) / shards * work.reduced,
+        "link_bandwidth": bandwidth * chosen.link_efficiency,
+        "link_latency": work.reductions * chosen.link_seconds,
+    }
+
+
 class Engine:
     """The one place where time is computed; every solver calls it."""
 
@@ -73,6 +103,8 @@ class Engine:
         phase: str | Phase | None = None,
         context: int | None = None,
         prompt: int | None = None,
+        tp_size: int = 1,
+        link: Link | None = None,
         calibration: str | Calibration | None = None,
         efficiency: float | None = None,
     ) -> PerformanceProfile:
@@ -95,6 +127,10 @@ class Engine:
             Tokens already in the KV cache of each sequence, for ``decode``; 0 if left out. [token]
         prompt
             Tokens read in one pass: the prompt for ``prefill``, the sequence for an encoder. [token]
+        tp_size
+            Devices that split every matrix of a decoder transformer between them.
+        link
+            What joins them; the device's own published link if left out.
         calibration
             How far the machine falls short of the roofline: a preset's name or a ``Calibration``;
             the family's usual one if left out.
@@ -133,20 +169,24 @@ class Engine:
         if isinstance(model, _MODELS):
             step = _phase(given, model, phase)
             cached, tokens = _lengths(given, model, step, context, prompt)
+            shards = _shards(given, model, tp_size, link)
         given.close()
         if calibration is None:
             chosen = calibrations.default(model)
         eta = chosen.efficiency(step) if efficiency is None else efficiency
-        work = counting.count(model, step, number_format, batch=batch, context=cached, prompt=tokens)
+        work = counting.count(
+            model, step, number_format, batch=batch, context=cached, prompt=tokens, tp_size=shards
+        )
         terms = Terms(
-            flops=work.padded(chosen.tile),
-            traffic=work.traffic,
+            flops=shards * work.padded(chosen.tile),
+            traffic=shards * work.traffic,
             peak=hardware.require_peak(number_format.compute),
             bandwidth=hardware.bandwidth_si,
             compute_efficiency=eta,
             memory_efficiency=chosen.memory_efficiency,
             serial_fraction=chosen.serial_fraction,
             overhead=chosen.step_seconds + work.launches * chosen.layer_seconds,
+            **_communication(work, shards, hardware, link, chosen),
         )
         hardware.figure("capacity")
         if not math.isfinite(terms.latency):
@@ -163,4 +203,5 @@ class Engine:
             calibration=chosen,
             work=work,
             terms=terms,
+            tp_size=shards,
         )

@@ -26,15 +26,18 @@ class Fit:
     Parameters
     ----------
     required, capacity
-        Memory needed, and memory that one device has. [B]
+        Memory needed on each device, and memory that one has. [B]
+    devices
+        Devices that it is split over already.
     """
 
     required: float
     capacity: float
+    devices: int = 1
 
     @property
     def fits(self) -> bool:
-        """Whether one device holds it."""
+        """Whether each device holds its part."""
         return self.required <= self.capacity
 
     @property
@@ -45,14 +48,15 @@ class Fit:
     @property
     def least_devices(self) -> int:
         """Fewest devices whose memory together holds it, by capacity alone."""
-        return max(1, math.ceil(self.required / self.capacity))
+        return max(1, math.ceil(self.devices * self.required / self.capacity))
 
     def __str__(self) -> str:
         need, have = _in(self.required, "GB", 1e9), _in(self.capacity, "GB", 1e9)
+        each = " on each device" if self.devices > 1 else ""
         if self.fits:
-            return f"fits: {text(need)} of {text(have)}"
+            return f"fits: {text(need)} of {text(have)}{each}"
         return (
-            f"does not fit: needs {text(need)}, has {text(have)}, "
+            f"does not fit: needs {text(need)}, has {text(have)}{each}, "
             f"{text(self.shortfall)} short; at least {self.least_devices} devices"
         )
 
@@ -71,6 +75,8 @@ class PerformanceProfile(Shown):
         What the step demands: FLOP, bytes, capacity.
     terms
         The terms of the time equation.
+    tp_size
+        Devices that share the step.
     """
 
     model: Model
@@ -83,6 +89,7 @@ class PerformanceProfile(Shown):
     calibration: Calibration
     work: Work
     terms: Terms
+    tp_size: int = 1
 
     @property
     def latency(self) -> Quantity:
@@ -105,8 +112,13 @@ class PerformanceProfile(Shown):
         return _in(self.terms.overhead, "ms", 1e-3)
 
     @property
+    def communication_time(self) -> Quantity:
+        """Time of sending between devices."""
+        return _in(self.terms.communication_time, "ms", 1e-3)
+
+    @property
     def bottleneck(self) -> Bottleneck:
-        """The largest of compute time, memory time and overhead."""
+        """The largest of compute time, memory time, overhead and communication time."""
         return self.terms.bottleneck
 
     @property
@@ -117,12 +129,12 @@ class PerformanceProfile(Shown):
 
     @property
     def flops(self) -> Quantity:
-        """Arithmetic of the step, tile padding excluded."""
+        """Arithmetic of the step on each device, tile padding excluded."""
         return _in(self.work.flops, "GFLOP", 1e9)
 
     @property
     def traffic(self) -> Quantity:
-        """Bytes that cross the memory interface in the step."""
+        """Bytes that cross the memory interface of each device in the step."""
         return _in(self.work.traffic, "GB", 1e9)
 
     @property
@@ -155,7 +167,7 @@ class PerformanceProfile(Shown):
     @property
     def fit(self) -> Fit:
         """Whether it fits the device's memory, and what is missing."""
-        return Fit(required=self.work.resident, capacity=self.hardware.capacity_si)
+        return Fit(required=self.work.resident, capacity=self.hardware.capacity_si, devices=self.tp_size)
 
     @property
     def fits(self) -> bool:
@@ -194,7 +206,8 @@ class PerformanceProfile(Shown):
     @property
     def title(self) -> str:
         """What was asked, in a line."""
-        return f"{self.model} on {self.hardware}"
+        many = f"{self.tp_size} x " if self.tp_size > 1 else ""
+        return f"{self.model} on {many}{self.hardware}"
 
     def rows(self) -> list[tuple[str, Any]]:
         """Return what was asked and what came out."""
@@ -213,6 +226,7 @@ class PerformanceProfile(Shown):
             ("Compute time", self.compute_time),
             ("Memory time", self.memory_time),
             ("Overhead", self.overhead),
+            *([("Communication time", self.communication_time)] if self.tp_size > 1 else []),
             ("Arithmetic intensity", self.arithmetic_intensity),
             ("Ridge point", self.ridge_point),
             ("MFU", self.mfu),

@@ -1,6 +1,6 @@
 r"""The time equation, in SI: floats, or arrays that broadcast.
 
-.. math:: T = \max(T_c, T_m) + \gamma \min(T_c, T_m) + o
+.. math:: T = \max(T_c, T_m) + \gamma \min(T_c, T_m) + o + t_{link}
 
 The lower bound is the longer of the two times (:math:`\gamma = 0`), the upper bound their sum
 (:math:`\gamma = 1`): overlap never changes the answer by more than a factor of two.
@@ -24,6 +24,7 @@ class Bottleneck(Enum):
     MEMORY = "memory"
     COMPUTE = "compute"
     OVERHEAD = "overhead"
+    COMMUNICATION = "communication"
 
     def __str__(self) -> str:
         return f"{self.value.capitalize()} Bound"
@@ -36,9 +37,9 @@ class Terms:
     Parameters
     ----------
     flops
-        FLOP that are executed, tile padding included. [FLOP]
+        FLOP that are executed on all devices, tile padding included. [FLOP]
     traffic
-        Bytes that cross the memory interface. [B]
+        Bytes that cross the memory interfaces of all devices. [B]
     peak, bandwidth
         What the datasheet says. [FLOP/s, B/s]
     compute_efficiency, memory_efficiency
@@ -47,6 +48,11 @@ class Terms:
         Share of the shorter time that the longer one does not hide.
     overhead
         Time that neither resource shortens. [s]
+    devices
+        Devices that share the work.
+    link_traffic, link_bandwidth, link_latency
+        Bytes that each device sends, the rate that is reached, and the time that the messages take
+        without content. [B, B/s, s]
 
     Examples
     --------
@@ -64,16 +70,20 @@ class Terms:
     memory_efficiency: Any
     serial_fraction: Any
     overhead: Any
+    devices: Any = 1.0
+    link_traffic: Any = 0.0
+    link_bandwidth: Any = 1.0
+    link_latency: Any = 0.0
 
     @property
     def compute_time(self) -> Any:
         """Seconds of arithmetic."""
-        return self.flops / (self.peak * self.compute_efficiency)
+        return self.flops / (self.devices * self.peak * self.compute_efficiency)
 
     @property
     def memory_time(self) -> Any:
         """Seconds of moving bytes."""
-        return self.traffic / (self.bandwidth * self.memory_efficiency)
+        return self.traffic / (self.devices * self.bandwidth * self.memory_efficiency)
 
     @property
     def busy_time(self) -> Any:
@@ -84,14 +94,20 @@ class Terms:
     @property
     def latency(self) -> Any:
         """Seconds of the step."""
-        return self.busy_time + self.overhead
+        return self.busy_time + self.overhead + self.communication_time
+
+    @property
+    def communication_time(self) -> Any:
+        """Seconds of sending to other devices."""
+        return self.link_latency + self.link_traffic / self.link_bandwidth
 
     @property
     def bottleneck(self) -> Bottleneck:
-        """The longest of the three times; ties go to memory, then to compute."""
+        """The longest of the times; ties go to memory, then to compute, then to overhead."""
         times = (
             (self.memory_time, Bottleneck.MEMORY),
             (self.compute_time, Bottleneck.COMPUTE),
             (self.overhead, Bottleneck.OVERHEAD),
+            (self.communication_time, Bottleneck.COMMUNICATION),
         )
         return max(times, key=lambda pair: pair[0])[1]

@@ -27,6 +27,7 @@ class Lever(StrEnum):
     MEMORY_BANDWIDTH = "memory_bandwidth"
     MEMORY_CAPACITY = "memory_capacity"
     OVERHEAD = "overhead"
+    LINK_BANDWIDTH = "link_bandwidth"
 
 
 _NARROWEST = 1e-4
@@ -37,6 +38,7 @@ _TERM: Mapping[Lever, str] = FrozenMap(
         Lever.PEAK_FLOPS: "peak",
         Lever.MEMORY_BANDWIDTH: "bandwidth",
         Lever.OVERHEAD: "overhead",
+        Lever.LINK_BANDWIDTH: "link_bandwidth",
     }
 )
 
@@ -61,6 +63,7 @@ def exact_elasticities(terms: Terms) -> dict[Lever, float]:
         Lever.PEAK_FLOPS: 0.0 - compute_share,
         Lever.MEMORY_BANDWIDTH: 0.0 - memory_share,
         Lever.OVERHEAD: terms.overhead / total,
+        Lever.LINK_BANDWIDTH: 0.0 - terms.link_traffic / terms.link_bandwidth / total,
     }
 
 
@@ -86,7 +89,7 @@ class SensitivityResult(Shown):
     sensitivities
         Elasticity by lever, by central difference; negative where more of it helps.
         ``memory_capacity`` is 0 where the model fits (capacity is a threshold, not a slope) and is
-        left out where it does not.
+        left out where it does not. ``link_bandwidth`` stands where several devices share the step.
     exact
         The same elasticities in closed form.
     """
@@ -104,8 +107,10 @@ class SensitivityResult(Shown):
     @property
     def binding_constraint(self) -> Lever:
         """The lever with the largest exact elasticity; it agrees with the bottleneck."""
-        order = (Lever.MEMORY_BANDWIDTH, Lever.PEAK_FLOPS, Lever.OVERHEAD)
-        return max(order, key=lambda lever: abs(self.exact[lever]))
+        order = (Lever.MEMORY_BANDWIDTH, Lever.PEAK_FLOPS, Lever.OVERHEAD, Lever.LINK_BANDWIDTH)
+        return max(
+            (lever for lever in order if lever in self.exact), key=lambda lever: abs(self.exact[lever])
+        )
 
     @property
     def fits(self) -> bool:
@@ -215,12 +220,15 @@ class SensitivitySolver:
             )
         given.close()
         profile = Engine.solve(model, hardware, *args, **options)
-        central = {lever: central_elasticity(profile.terms, lever, step / 100) for lever in _TERM}
+        shared = profile.tp_size > 1
+        levers = [lever for lever in _TERM if shared or lever is not Lever.LINK_BANDWIDTH]
+        exact = exact_elasticities(profile.terms)
+        central = {lever: central_elasticity(profile.terms, lever, step / 100) for lever in levers}
         if profile.fits:
             central[Lever.MEMORY_CAPACITY] = 0.0
         return SensitivityResult(
             profile=profile,
             perturbation_pct=step,
             sensitivities=FrozenMap({lever: central[lever] for lever in Lever if lever in central}),
-            exact=FrozenMap(exact_elasticities(profile.terms)),
+            exact=FrozenMap({lever: exact[lever] for lever in levers}),
         )

@@ -13,13 +13,14 @@ from typing import Any
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
 from mlsysim.core.constants import Quantity, unit, ureg
-from mlsysim.core.counting import kv_bytes_per_token, resident_bytes
+from mlsysim.core.counting import kv_bytes_per_token
 from mlsysim.core.engine import Engine, check_pair
 from mlsysim.core.models import Phase, Transformer
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import Fit, PerformanceProfile
 from mlsysim.core.specs import Accelerator
+from mlsysim.core.systems import Link
 from mlsysim.format import Shown
 
 
@@ -40,7 +41,7 @@ class ServingResult(Shown):
     kv_per_token
         Bytes that one token of one sequence adds to the cache. [B]
     cache
-        Bytes of the whole cache when the last token is written. [B]
+        Bytes of the whole cache on all devices when the last token is written. [B]
     max_concurrency
         Sequences of this length whose cache fits beside the weights; 0 if none does.
     """
@@ -132,6 +133,8 @@ class ServingModel:
         *,
         prompt: int = 512,
         output: int = 128,
+        tp_size: int = 1,
+        link: Link | None = None,
         calibration: str | Calibration | None = None,
     ) -> ServingResult:
         """Return times, throughput and memory of a batch of equal requests.
@@ -142,7 +145,7 @@ class ServingModel:
             A language model.
         hardware
             The device that serves it.
-        batch_size, precision, calibration
+        batch_size, precision, tp_size, link, calibration
             As for ``Engine.solve``.
         prompt, output
             Tokens that each request brings, and tokens that it gets. [token]
@@ -187,6 +190,8 @@ class ServingModel:
                 batch_size,
                 precision,
                 phase=phase,
+                tp_size=tp_size,
+                link=link,
                 calibration=calibration,
                 context=length.get("context"),
                 prompt=length.get("prompt"),
@@ -196,7 +201,7 @@ class ServingModel:
         decode = step(Phase.DECODE, context=read + written // 2)
         full = step(Phase.DECODE, context=read + written)
         number_format = decode.precision
-        room = hardware.capacity_si - resident_bytes(model, number_format)
+        room = hardware.capacity_si - (full.work.resident - full.work.state)
         each = full.work.state / full.batch_size
         return ServingResult(
             prefill=prefill,
@@ -204,7 +209,7 @@ class ServingModel:
             prompt=read,
             output=written,
             fit=full.fit,
-            cache=full.work.state,
+            cache=full.work.state * full.tp_size,
             kv_per_token=kv_bytes_per_token(model, number_format),
             max_concurrency=max(0, int(room // each)),
         )

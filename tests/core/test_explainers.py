@@ -38,6 +38,7 @@ OWNS = {
     "overhead": ("overhead",),
     "workload": ("flops", "traffic"),
     "policy": ("serial_fraction",),
+    "devices": ("devices", "link_traffic", "link_bandwidth", "link_latency"),
 }
 
 # name: what the baseline and what the proposal have in place of one sequence in decode on the toy
@@ -96,14 +97,15 @@ def seconds(terms, proposal, players):
     """Time with the terms of *players* taken from the proposal, from the equation in the glossary."""
     t = {f: getattr(terms, f) for names in OWNS.values() for f in names}
     t |= {f: getattr(proposal, f) for p in players for f in OWNS[p]}
-    compute = t["flops"] / (t["peak"] * t["compute_efficiency"])
-    memory = t["traffic"] / (t["bandwidth"] * t["memory_efficiency"])
+    compute = t["flops"] / (t["devices"] * t["peak"] * t["compute_efficiency"])
+    memory = t["traffic"] / (t["devices"] * t["bandwidth"] * t["memory_efficiency"])
     longer, shorter = max(compute, memory), min(compute, memory)
-    return longer + t["serial_fraction"] * shorter + t["overhead"]
+    sent = t["link_latency"] + t["link_traffic"] / t["link_bandwidth"]
+    return longer + t["serial_fraction"] * shorter + t["overhead"] + sent
 
 
 def factors_by_orders(a, b):
-    """Average, over all 120 orders of changing sides, of the log of what each player's change brings."""
+    """Average, over all 720 orders of changing sides, of the log of what each player's change brings."""
     gained = dict.fromkeys(OWNS, 0.0)
     orders = list(permutations(OWNS))
     for order in orders:

@@ -67,7 +67,8 @@ def test_the_bottleneck_is_the_largest_term_and_ties_go_to_memory_then_compute(
 
 
 def test_the_bottleneck_reads_as_the_course_says_it():
-    assert [str(b) for b in Bottleneck] == ["Memory Bound", "Compute Bound", "Overhead Bound"]
+    words = ["Memory Bound", "Compute Bound", "Overhead Bound", "Communication Bound"]
+    assert [str(b) for b in Bottleneck] == words
 
 
 def test_terms_cannot_be_changed(terms):

@@ -85,6 +85,7 @@ def count(
     batch: Any,
     context: Any = 0.0,
     prompt: Any = 0.0,
+    tp_size: int = 1,
 ) -> Work:
     """Count one step of *model* in *phase*: the call that the engine makes.
 
@@ -99,6 +100,8 @@ def count(
     prompt
         Tokens that are read: the prompt of ``prefill``, the sequence of an encoder, the source of an
         encoder-decoder. [token]
+    tp_size
+        Devices that split every matrix; the work is that of each. Decoder transformers alone.
 
     Raises
     ------
@@ -110,4 +113,11 @@ def count(
     except KeyError:
         msg = f"{model.name} has no {phase} phase; it has {', '.join(model.phases)}"
         raise TypeError(msg) from None
-    return rule(model, precision, batch, context, prompt)
+    if tp_size == 1:
+        return rule(model, precision, batch, context, prompt)
+    if not isinstance(model, Transformer):
+        msg = f"{model.name} is no decoder transformer: its split over devices is not counted"
+        raise TypeError(msg)
+    if phase is Phase.DECODE:
+        return transformer.decode(model, precision, batch, context, tp_size)
+    return transformer.prefill(model, precision, batch, prompt, tp_size)

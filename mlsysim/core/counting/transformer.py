@@ -28,6 +28,7 @@ References
    language model", 2024.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -138,7 +139,29 @@ def _routed(m: Transformer, w: Weights, precision: Precision, tokens: Any) -> di
     }
 
 
-def decode(model: Transformer, precision: Precision, batch: Any, context: Any) -> Work:
+def _share(model: Transformer, work: Work, precision: Precision, tp_size: int, rows: Any) -> Work:
+    """Return the work of each of *tp_size* devices that split every matrix.
+
+    The cache is split by key-value heads, so a device holds at least one of them; a latent cache is whole
+    on each. Two sums a layer bring the parts of *rows* tokens together.
+    """
+    heads = 1 if model.kv_rank else model.kv_heads
+    state = work.state * -(-heads // tp_size) / heads
+    weights = work.resident - work.state
+    return replace(
+        work,
+        matmul=work.matmul / tp_size,
+        expert_matmul=work.expert_matmul / tp_size,
+        other=work.other / tp_size,
+        weights=work.weights / tp_size,
+        state=state,
+        resident=weights / tp_size + state,
+        reductions=2 * model.layers,
+        reduced=rows * model.width * precision.activation_bytes,
+    )
+
+
+def decode(model: Transformer, precision: Precision, batch: Any, context: Any, tp_size: int = 1) -> Work:
     """Count one decode step: a token for each of *batch* sequences with *context* tokens cached.
 
     Parameters
@@ -151,6 +174,8 @@ def decode(model: Transformer, precision: Precision, batch: Any, context: Any) -
         Sequences in the step.
     context
         Tokens in the cache of each. [token]
+    tp_size
+        Devices that split every matrix.
     """
     w = weights(model)
     seen = _visible(model, context)
@@ -161,7 +186,7 @@ def decode(model: Transformer, precision: Precision, batch: Any, context: Any) -
     state = _cached(model) * precision.kv_bytes * seen * batch
     experts = _routed(model, w, precision, batch)
     experts["weights"] += w.dense * precision.weight_bytes
-    return Work(
+    work = Work(
         matmul=2 * w.dense * batch,
         other=each * seen * batch,
         rows=batch,
@@ -172,9 +197,10 @@ def decode(model: Transformer, precision: Precision, batch: Any, context: Any) -
         items=batch,
         **experts,
     )
+    return work if tp_size == 1 else _share(model, work, precision, tp_size, batch)
 
 
-def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any) -> Work:
+def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any, tp_size: int = 1) -> Work:
     """Count the reading of a prompt of *prompt* tokens by each of *batch* sequences.
 
     Parameters
@@ -185,6 +211,8 @@ def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any) -
         Sequences in the step.
     prompt
         Tokens of each. [token]
+    tp_size
+        Devices that split every matrix.
     """
     w = weights(model)
     if model.kv_rank:
@@ -194,7 +222,7 @@ def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any) -
     state = _cached(model) * precision.kv_bytes * _visible(model, prompt) * batch
     experts = _routed(model, w, precision, batch * prompt)
     experts["weights"] += w.dense * precision.weight_bytes
-    return Work(
+    work = Work(
         matmul=2 * (w.dense - w.table) * batch * prompt,
         other=(2 * w.table + each * _pairs(model, prompt)) * batch,
         rows=batch * prompt,
@@ -205,3 +233,4 @@ def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any) -
         items=batch * prompt,
         **experts,
     )
+    return work if tp_size == 1 else _share(model, work, precision, tp_size, batch * prompt)

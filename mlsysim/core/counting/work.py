@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What one step asks of a machine, in FLOP and bytes.
+    """What one step asks of a device, in FLOP and bytes; of each device, where several share it.
 
     Every field is a float, or an array where the batch or the context was one.
 
@@ -28,6 +28,8 @@ class Work:
         Layers that are started one after the other.
     items
         Tokens or samples that the step finishes.
+    reductions, reduced
+        How often the devices sum a tensor among them in the step, and its size. [B]
     """
 
     matmul: Any
@@ -41,6 +43,8 @@ class Work:
     resident: Any
     launches: int
     items: Any
+    reductions: int = 0
+    reduced: Any = 0.0
 
     @property
     def flops(self) -> Any:
