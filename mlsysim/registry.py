@@ -5,13 +5,13 @@ group;
 ``Hardware["A100 SXM 80GB"]`` finds it by any of its names.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from mlsysim import cards, selection, system_cards
+from mlsysim import cards, huggingface, selection, system_cards
 from mlsysim.core.errors import SpecError, UnknownNameError, suggestion
 from mlsysim.core.models import Model
 from mlsysim.core.specs import Accelerator
@@ -206,7 +206,44 @@ def _fold(name: str) -> str:
 Hardware: Registry[Accelerator] = Registry("Hardware", "hardware", cards.accelerator)
 """Accelerators, by group: ``Hardware.Cloud.H100``."""
 
-Models: Registry[Model] = Registry("Models", "models", cards.model)
+
+class ModelRegistry(Registry[Model]):
+    """Networks, from cards and from configurations that others publish."""
+
+    @staticmethod
+    def from_hf_config(
+        source: str | Path | Mapping[str, Any], name: str | None = None, *, context: int | None = None
+    ) -> Model:
+        """Return the network that a Hugging Face ``config.json`` describes.
+
+        Parameters
+        ----------
+        source
+            The file, a folder that holds it, or its content.
+        name
+            What to call the network.
+        context
+            Longest context, where the configuration does not state one. [token]
+
+        Raises
+        ------
+        SpecError
+            If the architecture is unknown, or the configuration lacks a field: with file and remedy.
+
+        Examples
+        --------
+        >>> tiny = {"model_type": "gpt2", "n_layer": 2, "n_head": 4, "n_embd": 64, "vocab_size": 1000,
+        ...         "n_positions": 128}
+        >>> Models.from_hf_config(tiny, name="Tiny").layers
+        2
+        """
+        return huggingface.from_hf_config(source, name, context=context)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), "from_hf_config"]
+
+
+Models = ModelRegistry("Models", "models", cards.model)
 """Networks, by group: ``Models.Language.Llama3_8B``."""
 
 

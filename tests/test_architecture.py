@@ -26,8 +26,15 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
         "core.models.vision",
     ),
     ("core.models",),
-    ("core.calibration", "core.counting.convolution", "core.counting.work", "cards", "selection"),
-    ("system_cards",),
+    (
+        "core.calibration",
+        "core.counting.convolution",
+        "core.counting.work",
+        "cards",
+        "selection",
+        "architectures",
+    ),
+    ("system_cards", "huggingface"),
     (
         "core.counting.encoder",
         "core.counting.recommender",
@@ -48,7 +55,10 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("solvers.serving",),
     ("solvers.single_node",),
     ("show", "plots", "measure"),
+    ("measurements",),
+    ("mapping",),
     ("widgets", "course", "validation"),
+    ("report",),
     ("cli",),
     ("__init__", "__main__"),
 )

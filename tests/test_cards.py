@@ -192,7 +192,9 @@ def test_no_name_is_given_twice(folder):
     names = Counter(name for card in here.values() for name in (card["name"], *card.get("aliases", ())))
 
     assert [
-        name for name, n in (stems + Counter(["list", "load", "to_pandas", "where"])).items() if n > 1
+        name
+        for name, n in (stems + Counter(["from_hf_config", "list", "load", "to_pandas", "where"])).items()
+        if n > 1
     ] == []
     assert [name for name, n in names.items() if n > 1] == []
 
@@ -285,7 +287,8 @@ OTHERWISE = {
     "GB300": {("fp8", "fp4")},
     "RTX_5090": {("fp8", "fp4")},
 }
-"""GPUs whose maker says otherwise: Blackwell Ultra trades other rates for fp4, GeForce halves the formats that accumulate in fp32."""
+"""GPUs whose maker says otherwise: Blackwell Ultra trades other rates for fp4; GeForce halves the formats
+that accumulate in fp32."""
 
 
 @cards("hardware")
