@@ -54,7 +54,7 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("solvers.synthesis",),
     ("solvers.serving",),
     ("solvers.single_node",),
-    ("show", "plots", "measure"),
+    ("show", "plots", "measure", "catalogue"),
     ("measurements",),
     ("mapping",),
     ("widgets", "course", "validation"),
