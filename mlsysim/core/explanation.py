@@ -139,7 +139,7 @@ class Explanation:
             first,
             *(f"• {line}" for line in lines),
             "",
-            fill("Analysis: " + " ".join(self.sentences()), width=88),
+            fill("Analysis: " + " ".join(self.sentences()), width=76),
         ]
         if self.delivery is not None:
             factors = [(str(p), f"{f:.3f}x") for p, f in self.factors.items()]
