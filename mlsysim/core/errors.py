@@ -70,7 +70,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     >>> suggestion("zebra", ["H100", "A100"])
     'Known: A100, H100.'
     """
-    names = sorted(set(known))
+    names = sorted({str(n) for n in known})
     folded = {n.casefold().replace("-", "_").replace(" ", "_"): n for n in names}
     wanted = name.casefold().replace("-", "_").replace(" ", "_")
     near = [folded[n] for n in get_close_matches(wanted, folded, n=3, cutoff=0.6)]

@@ -1,5 +1,6 @@
 """What devices are joined to: links, nodes and fleets. Frozen, dimensioned; no file is read here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,6 +9,8 @@ from typing import Any
 from mlsysim.core.constants import Quantity, si, ureg
 from mlsysim.core.errors import ArgumentError, SpecError, suggestion
 from mlsysim.core.specs import Accelerator, FrozenMap, Source
+
+_ISO = re.compile(r"\d{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?")
 
 
 class Topology(StrEnum):
@@ -123,6 +126,13 @@ class Node:
             faults.append(f"accelerator must be a device; got {self.accelerator!r}")
         if not isinstance(self.link, Link):
             faults.append(f"link must be a Link; got {self.link!r}")
+        if self.nic is not None and not isinstance(self.nic, Link):
+            faults.append(f"nic must be a Link; got {self.nic!r}")
+        if self.power is not None:
+            try:
+                si("power", self.power, "kW")
+            except ArgumentError as error:
+                faults.append(str(error))
         if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
             faults.append(f"devices must be a whole positive number; got {self.devices!r}")
         _check("Node", self.name, faults)
@@ -187,7 +197,7 @@ class Grid:
     Parameters
     ----------
     carbon_intensity
-        Operational emissions of the region's electricity. [gCO2/kWh]
+        Emissions of a unit of the region's electricity, as the source accounts for them. [gCO2/kWh]
     price
         What industry pays, where published. [USD/kWh]
     year
@@ -267,7 +277,7 @@ class Price:
     hourly
         Price of one device. [USD/hour]
     date
-        The day on which the price was listed, in ISO form.
+        The day, or the month, in which the price was listed, in ISO form.
     terms
         On demand, spot, or reserved and for how long.
     """
@@ -286,6 +296,8 @@ class Price:
         faults: list[str] = []
         if not isinstance(self.accelerator, Accelerator):
             faults.append(f"accelerator must be a device; got {self.accelerator!r}")
+        if not isinstance(self.date, str) or not _ISO.fullmatch(self.date):
+            faults.append(f"date must be a day or a month such as 2026-07-28 or 2026-07; got {self.date!r}")
         try:
             si("hourly", self.hourly, "USD/hour")
         except ArgumentError as error:
