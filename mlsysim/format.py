@@ -1,11 +1,14 @@
 """Quantities, numbers and rows as text, as HTML and as plain data."""
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 import pint
+
+_NUMBER = re.compile(r"[+\-−]?\d[\d,.]*(e[+-]?\d+)?([x%]?$|\s)")
 
 DIGITS = 4
 """Significant digits of a number that is shown."""
@@ -100,10 +103,10 @@ def is_numeric(cell: str) -> bool:
 
     Examples
     --------
-    >>> is_numeric("+0.88"), is_numeric("78 ms"), is_numeric("A100")
-    (True, True, False)
+    >>> is_numeric("+0.88"), is_numeric("78 ms"), is_numeric("1.39x"), is_numeric("1_decode")
+    (True, True, True, False)
     """
-    return bool(cell) and (cell[0].isdigit() or (cell[0] in "+-−" and cell[1:2].isdigit()))
+    return bool(_NUMBER.match(cell))
 
 
 def _is_column_of_numbers(cells: Sequence[str]) -> bool:
