@@ -190,9 +190,13 @@ class Reveal:
     def _repr_html_(self) -> str:
         p = self.prediction
         value = self.answer if _is_number(self.answer) else "|".join(sorted(_words(self.answer)))
+        answer, note = html.escape(repr(self)), ""
+        if p.guess is None:
+            answer, _, rest = answer.partition(". ")
+            answer, note = f"{answer}.", f'<span class="mls-reveal-note"> {rest}</span>'
         return (
             f'<div class="mls-reveal" data-for="{p.ident}" data-value="{html.escape(str(value))}">'
-            f'<p class="mls-reveal-answer">{html.escape(repr(self))}</p></div>'
+            f'<p class="mls-reveal-answer">{answer}{note}</p></div>'
         )
 
 

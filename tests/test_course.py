@@ -105,3 +105,11 @@ def test_question_and_answer_find_each_other_on_the_page():
     assert f'data-id="{question.ident}"' in question._repr_html_()
     assert f'data-for="{question.ident}"' in question.reveal(3)._repr_html_()
     assert question.ident == predict("How many?", 5).ident != predict("How few?").ident
+
+
+def test_the_page_can_take_the_note_away_when_a_reader_commits():
+    shown = predict("How many?", unit="x").reveal(1.5)._repr_html_()
+
+    assert "The engine says 1.5x.<span" in shown
+    assert 'class="mls-reveal-note"> You made no guess' in shown
+    assert "mls-reveal-note" not in predict("How many?", 3)._repr_html_()
