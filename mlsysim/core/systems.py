@@ -1,10 +1,13 @@
-"""What devices are joined to: links, nodes and fleets. Frozen, dimensioned; no file is read here."""
+"""What devices are joined to and stand in: links, nodes, fleets; grids, data centres and prices.
+
+Frozen and dimensioned; no file is read here.
+"""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import ClassVar
 
 from mlsysim.core.constants import Quantity, si, ureg
 from mlsysim.core.errors import ArgumentError, SpecError, suggestion
@@ -23,30 +26,81 @@ class Topology(StrEnum):
     TORUS_3D = "3d-torus"
 
 
-def _no_sources() -> FrozenMap[str, Any]:
-    return FrozenMap({})
+@dataclass(frozen=True, kw_only=True)
+class _Thing:
+    """What all of them have: a name, figures with a source, and rules for the figures."""
 
+    name: str
+    vendor: str = ""
+    aliases: tuple[str, ...] = ()
+    sources: Mapping[str, Source] = field(
+        default_factory=lambda: FrozenMap[str, Source]({}), repr=False, compare=False
+    )
 
-def _check(kind: str, name: str, faults: list[str]) -> None:
-    if faults:
-        msg = f"{kind} {name!r}: " + "; ".join(faults)
-        raise SpecError(msg)
+    positive: ClassVar[Mapping[str, str]] = FrozenMap({})
+    """Fields that must be positive quantities, each with a unit of its dimension; None is allowed."""
+    not_negative: ClassVar[Mapping[str, str]] = FrozenMap({})
+    """Fields that may be zero besides."""
+    counts: ClassVar[Mapping[str, str]] = FrozenMap({})
+    """Fields that must be whole positive numbers, each with a remark for the message."""
+
+    def __post_init__(self) -> None:
+        faults = [*self._quantities(), *self._counts(), *self.faults()]
+        if faults:
+            msg = f"{type(self).__name__} {self.name!r}: " + "; ".join(faults)
+            raise SpecError(msg)
+
+    def _quantities(self) -> list[str]:
+        faults = []
+        for rules, positive in ((self.positive, True), (self.not_negative, False)):
+            for name, units in rules.items():
+                value = getattr(self, name)
+                try:
+                    if value is not None:
+                        si(name, value, units, positive=positive)
+                except ArgumentError as error:
+                    faults.append(str(error))
+        return faults
+
+    def _counts(self) -> list[str]:
+        return [
+            f"{name} must be a whole positive number{remark}; got {getattr(self, name)!r}"
+            for name, remark in self.counts.items()
+            if isinstance(getattr(self, name), bool)
+            or not isinstance(getattr(self, name), int)
+            or getattr(self, name) < 1
+        ]
+
+    def faults(self) -> list[str]:
+        """Return what else is wrong, a line each."""
+        return []
+
+    def _kinds(self, **kinds: type) -> list[str]:
+        """Return the fields that hold something of another kind."""
+        return [
+            f"{name} must be {_A[kind]}; got {getattr(self, name)!r}"
+            for name, kind in kinds.items()
+            if not isinstance(getattr(self, name), kind)
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(_Thing):
     """A connection between devices or nodes.
 
     Parameters
     ----------
-    name
-        What it is called.
+    name, vendor, aliases, sources
+        What it is called, who makes it, and where its figures were read.
     bandwidth
         What one device can send, summed over its ports, in one direction. [B/s]
-    latency
-        Time of a message without content, where a source gives it. [s]
     topology
         How the ends are joined.
+    latency
+        Time of a message without content, where a source gives it. [s]
     ports
         Ports of one device that the bandwidth is summed over.
 
@@ -57,45 +111,36 @@ class Link:
     50000000000.0
     """
 
-    name: str
     bandwidth: Quantity
     topology: Topology
     latency: Quantity | None = None
     ports: int = 1
-    vendor: str = ""
     kind: str = "link"
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
-    bandwidth_si: float = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
-        try:
-            object.__setattr__(self, "bandwidth_si", si("bandwidth", self.bandwidth, "GB/s"))
-            if self.latency is not None:
-                si("latency", self.latency, "us")
-        except ArgumentError as error:
-            faults.append(str(error))
+    positive: ClassVar[Mapping[str, str]] = FrozenMap({"bandwidth": "GB/s", "latency": "us"})
+    counts: ClassVar[Mapping[str, str]] = FrozenMap({"ports": ""})
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the topology."""
         if self.topology not in set(Topology):
-            faults.append(
-                f"topology {self.topology!r} is unknown. {suggestion(str(self.topology), Topology)}"
-            )
-        else:
-            object.__setattr__(self, "topology", Topology(self.topology))
-        if isinstance(self.ports, bool) or not isinstance(self.ports, int) or self.ports < 1:
-            faults.append(f"ports must be a whole positive number; got {self.ports!r}")
-        _check("Link", self.name, faults)
+            return [f"topology {self.topology!r} is unknown. {suggestion(str(self.topology), Topology)}"]
+        object.__setattr__(self, "topology", Topology(self.topology))
+        return []
 
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def bandwidth_si(self) -> float:
+        """Bandwidth in bytes per second."""
+        return si("bandwidth", self.bandwidth, "GB/s")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class Node(_Thing):
     """Devices that share a fast link: a server, or a rack that acts as one.
 
     Parameters
     ----------
+    name, vendor, aliases, sources
+        As for a Link.
     accelerator
         The device.
     devices
@@ -106,52 +151,39 @@ class Node:
         What joins each device to other nodes, where the node is sold with it.
     power
         Power of the whole node under load, where published. [W]
+    year
+        Year of launch, where published.
     """
 
-    name: str
     accelerator: Accelerator
     devices: int
     link: Link
     nic: Link | None = None
     power: Quantity | None = None
     year: int | None = None
-    vendor: str = ""
     kind: str = "node"
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
-        if not isinstance(self.accelerator, Accelerator):
-            faults.append(f"accelerator must be a device; got {self.accelerator!r}")
-        if not isinstance(self.link, Link):
-            faults.append(f"link must be a Link; got {self.link!r}")
-        if self.nic is not None and not isinstance(self.nic, Link):
-            faults.append(f"nic must be a Link; got {self.nic!r}")
-        if self.power is not None:
-            try:
-                si("power", self.power, "kW")
-            except ArgumentError as error:
-                faults.append(str(error))
-        if isinstance(self.devices, bool) or not isinstance(self.devices, int) or self.devices < 1:
-            faults.append(f"devices must be a whole positive number; got {self.devices!r}")
-        _check("Node", self.name, faults)
+    positive: ClassVar[Mapping[str, str]] = FrozenMap({"power": "kW"})
+    counts: ClassVar[Mapping[str, str]] = FrozenMap({"devices": ""})
+
+    def faults(self) -> list[str]:
+        """Return which parts are of another kind."""
+        return self._kinds(accelerator=Accelerator, link=Link, **({} if self.nic is None else {"nic": Link}))
 
     @property
     def capacity(self) -> Quantity:
         """Memory of all devices."""
         return ureg.Quantity(self.devices * self.accelerator.capacity_si / 1e9, "GB")
 
-    def __str__(self) -> str:
-        return self.name
-
 
 @dataclass(frozen=True, kw_only=True)
-class Fleet:
+class Fleet(_Thing):
     """Nodes on a fabric.
 
     Parameters
     ----------
+    name, vendor, aliases, sources
+        As for a Link.
     node
         What it is made of.
     nodes
@@ -160,42 +192,31 @@ class Fleet:
         What joins them: the bandwidth is that of one device.
     """
 
-    name: str
     node: Node
     nodes: int
     fabric: Link
     kind: str = "fleet"
-    vendor: str = ""
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
-        if not isinstance(self.node, Node):
-            faults.append(f"node must be a Node; got {self.node!r}")
-        if not isinstance(self.fabric, Link):
-            faults.append(f"fabric must be a Link; got {self.fabric!r}")
-        if isinstance(self.nodes, bool) or not isinstance(self.nodes, int) or self.nodes < 1:
-            faults.append(
-                f"nodes must be a whole positive number, an empty fleet has none; got {self.nodes!r}"
-            )
-        _check("Fleet", self.name, faults)
+    counts: ClassVar[Mapping[str, str]] = FrozenMap({"nodes": ", an empty fleet has none"})
+
+    def faults(self) -> list[str]:
+        """Return which parts are of another kind."""
+        return self._kinds(node=Node, fabric=Link)
 
     @property
     def devices(self) -> int:
         """Devices in all nodes."""
         return self.nodes * self.node.devices
 
-    def __str__(self) -> str:
-        return self.name
-
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Grid(_Thing):
     """Where electricity comes from: what a kilowatt-hour emits, and costs.
 
     Parameters
     ----------
+    name, vendor, aliases, sources
+        As for a Link.
     carbon_intensity
         Emissions of a unit of the region's electricity, as the source accounts for them. [gCO2/kWh]
     price
@@ -204,36 +225,22 @@ class Grid:
         The year that the figures describe.
     """
 
-    name: str
     carbon_intensity: Quantity
     price: Quantity | None = None
     year: int | None = None
-    vendor: str = ""
     kind: str = "grid"
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
-        for name, units in (("carbon_intensity", "g/kWh"), ("price", "USD/kWh")):
-            value = getattr(self, name)
-            if value is not None:
-                try:
-                    si(name, value, units, positive=False)
-                except ArgumentError as error:
-                    faults.append(str(error))
-        _check("Grid", self.name, faults)
-
-    def __str__(self) -> str:
-        return self.name
+    not_negative: ClassVar[Mapping[str, str]] = FrozenMap({"carbon_intensity": "g/kWh", "price": "USD/kWh"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Datacenter:
+class Datacenter(_Thing):
     """What a data centre adds to the power of its machines.
 
     Parameters
     ----------
+    name, vendor, aliases, sources
+        As for a Link.
     pue
         Power usage effectiveness: energy of the site over energy of its machines, at least 1.
     wue
@@ -242,36 +249,28 @@ class Datacenter:
         The year that the figures describe.
     """
 
-    name: str
     pue: float
     wue: Quantity | None = None
     year: int | None = None
-    vendor: str = ""
     kind: str = "datacenter"
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
+    not_negative: ClassVar[Mapping[str, str]] = FrozenMap({"wue": "L/kWh"})
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the power usage effectiveness."""
         if isinstance(self.pue, bool) or not isinstance(self.pue, int | float) or not 1 <= self.pue < 10:
-            faults.append(f"pue must be a number of at least 1; got {self.pue!r}")
-        if self.wue is not None:
-            try:
-                si("wue", self.wue, "L/kWh", positive=False)
-            except ArgumentError as error:
-                faults.append(str(error))
-        _check("Datacenter", self.name, faults)
-
-    def __str__(self) -> str:
-        return self.name
+            return [f"pue must be a number of at least 1; got {self.pue!r}"]
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)
-class Price:
+class Price(_Thing):
     """What a cloud charges for one device for an hour.
 
     Parameters
     ----------
+    name, vendor, aliases, sources
+        As for a Link.
     accelerator
         The device.
     hourly
@@ -282,27 +281,21 @@ class Price:
         On demand, spot, or reserved and for how long.
     """
 
-    name: str
     accelerator: Accelerator
     hourly: Quantity
     date: str
     terms: str = "on-demand"
-    vendor: str = ""
     kind: str = "price"
-    aliases: tuple[str, ...] = ()
-    sources: Mapping[str, Source] = field(default_factory=_no_sources, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        faults: list[str] = []
-        if not isinstance(self.accelerator, Accelerator):
-            faults.append(f"accelerator must be a device; got {self.accelerator!r}")
+    positive: ClassVar[Mapping[str, str]] = FrozenMap({"hourly": "USD/hour"})
+
+    def faults(self) -> list[str]:
+        """Return what is wrong with the device or the date."""
+        faults = self._kinds(accelerator=Accelerator)
         if not isinstance(self.date, str) or not _ISO.fullmatch(self.date):
             faults.append(f"date must be a day or a month such as 2026-07-28 or 2026-07; got {self.date!r}")
-        try:
-            si("hourly", self.hourly, "USD/hour")
-        except ArgumentError as error:
-            faults.append(str(error))
-        _check("Price", self.name, faults)
+        return faults
 
-    def __str__(self) -> str:
-        return self.name
+
+_A: Mapping[type, str] = FrozenMap({Accelerator: "a device", Link: "a Link", Node: "a Node"})
+"""What each kind is called in a message."""
