@@ -5,89 +5,50 @@ Run from the root of the repository::
     python -m bench.fit_calibration vision
 
 It reads ``data/measurements.csv``, prints which rows were used and why the others were not, the
-parameters, the errors in sample and cross-validated. A person copies the parameters and the errors
-to ``mlsysim/core/calibration.py``, the only place where they stand; a test fits again and compares.
+parameters, the errors in sample and cross-validated, and the band. A person copies them to
+``mlsysim/core/calibration.py``, the only place where they stand; a test fits again and compares.
 
 Notes
 -----
-The fit minimises the mean of |ln(predicted / measured)| over runs, each source weighing the same. The
-parameters lie on a lattice, a step for each digit that ``calibration.py`` states, so the search is
-over whole numbers: a coarse grid, then the best of it improved by moves to neighbours, whose distance
-halves down to one step. Nothing is drawn at random. An error is predicted / measured time - 1, a bias
-the geometric mean of predicted / measured - 1.
+The fit minimises the mean of |ln(predicted / measured)| over runs. The parameters lie on a lattice, a step
+for each digit that ``calibration.py`` states, so the search is over whole numbers: a coarse grid, then the
+best of it improved by moves to neighbours, whose distance halves down to one step.
+Nothing is drawn at random. An error is that of the ratio: 25 % for a ratio of 1.25, and of 1/1.25.
 """
 
 import argparse
-import csv
 import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from re import IGNORECASE, search
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.recipes import RECIPES, Recipe, Stage, parameters
+from bench.sample import Array, Sample, steps
 from mlsysim.core.calibration import IDEAL, PRESETS, Calibration
 from mlsysim.core.constants import Q_
-from mlsysim.core.engine import Engine
-from mlsysim.core.errors import MissingSpecError, UnknownNameError
-from mlsysim.core.models import ConvNet, Encoder, Model, Phase, VisionTransformer
-from mlsysim.core.precision import PRECISIONS
-from mlsysim.core.profile import PerformanceProfile
-from mlsysim.core.roofline import Terms
-from mlsysim.core.specs import Accelerator
-from mlsysim.registry import Hardware, Models, Registry
+from mlsysim.core.models import Phase
+from mlsysim.mapping import NotMappedError, map_row
+from mlsysim.measurements import Measurement, read
+from mlsysim.validation import spearman
 
 TABLE: Final = Path(__file__).parents[1] / "data" / "measurements.csv"
 
-Row: TypeAlias = Mapping[str, str]
-Array: TypeAlias = npt.NDArray[np.float64]
-T = TypeVar("T")
+LEAST_SOURCES = 3
+"""Sources that a stage needs for one of them to be left out."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What a preset is fitted to, and which of its parameters are free.
-
-    Parameters
-    ----------
-    category
-        Category of the rows.
-    stack, software
-        Kind of software in words, and the pattern that its name in the table matches.
-    free
-        Names of the fitted parameters, keys of ``LATTICE``; the others are held at zero.
-    tile
-        Rows to which hardware pads matrix products; held, not fitted.
-    """
-
-    category: str
-    stack: str
-    software: str
-    free: tuple[str, ...]
-    tile: int
+LEAST_RUNS = 8
+"""Runs that a phase needs for percentiles."""
 
 
-RECIPES: Final = {
-    # step_overhead is held: all batch-1 rows are one network, so they fix only its sum with
-    # layers x layer_overhead, and a compiled graph has no scheduler between steps. tile is that of
-    # serving, since attention blocks run the same products; no row here depends on it.
-    "vision": Recipe(
-        category="5_vision_nlp_reco",
-        stack="compiled (TensorRT, torch.compile)",
-        software=r"TensorRT|_TRT\b|torch\.compile",
-        free=("compute_efficiency", "memory_efficiency", "serial_fraction", "layer_overhead"),
-        tile=8,
-    ),
-}
-"""How each preset is fitted, by its name."""
-
-
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """The values that a parameter may take: *low* to *high* steps of size *step*."""
 
     step: float
@@ -96,297 +57,313 @@ class Range:
 
 
 LATTICE: Final = {
-    "compute_efficiency": Range(0.01, 1, 100),
+    "decode": Range(0.005, 1, 200),
+    "prefill": Range(0.01, 1, 100),
+    "forward": Range(0.01, 1, 100),
     "memory_efficiency": Range(0.01, 1, 100),
     "serial_fraction": Range(0.05, 0, 20),
-    "step_overhead": Range(1e-4, 0, 200),  # s
     "layer_overhead": Range(5e-7, 0, 600),  # s
+    "link_efficiency": Range(0.01, 1, 100),
+    "link_latency": Range(5e-7, 0, 400),  # s
 }
 
+_POINTS: Final = {1: 41, 2: 21, 3: 15, 4: 9, 5: 6, 6: 5, 7: 4}
+"""Points of the coarse grid on each axis, by the number of axes."""
 
-class UnusableRowError(Exception):
-    """A row cannot be scored; the message is the reason under which it is counted."""
+_TIMES: Final = frozenset({"layer_overhead", "link_latency"})
+"""Parameters that are times: the grid is closer where they are small."""
 
+_FEW, _STARTS = 4, 6
+"""Parameters that may change in one move, two if there are more; points from which the search descends."""
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One measured run, as the arguments of ``Engine.solve``, and its time in seconds."""
-
-    source: str
-    model: Model
-    hardware: Accelerator
-    batch: int
-    precision: str
-    prompt: int | None
-    seconds: float
-
-    def profile(self, calibration: Calibration) -> PerformanceProfile:
-        """Return what the engine predicts."""
-        asked = (self.model, self.hardware, self.batch, self.precision)
-        return Engine.solve(*asked, phase=Phase.FORWARD, prompt=self.prompt, calibration=calibration)
-
-
-GROUPS: Final[dict[str, Callable[[Run], str]]] = {
-    "source": lambda run: run.source,
-    "network": lambda run: run.model.name,
-    "device x network": lambda run: f"{run.hardware} x {run.model}",
+GROUPS: Final[dict[str, Callable[[Sample], str]]] = {
+    "source": lambda sample: sample.source,
+    "hardware x network": lambda sample: sample.pair,
+    "stack": lambda sample: sample.stack,
 }
-"""Ways to group runs, for errors by group and for what cross-validation leaves out together."""
+"""What cross-validation may leave out together."""
 
 
-def load(recipe: Recipe, table: Path = TABLE) -> list[Row]:
-    """Return the rows of the recipe's category."""
-    with table.open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["category"] == recipe.category]
-
-
-_UNITS: Final = {
-    "inference_images_per_s": "img/s",
-    "inference_sequences_per_s": "seq/s",
-    "offline_samples_per_s": "samples/s",
-    # The 90th percentile over one stream of equal samples, which lies close to the mean.
-    "single_stream_p90_latency": "ms",
-}
-"""Metrics of a forward pass, each with its unit in the table."""
-
-_OPAQUE: Final = re.compile(r"\bid \d+|\bstored\b", re.IGNORECASE)
-_NAMED: Final = re.compile(r"github|arxiv|\w\.(?:ai|com|io|net|org)/", re.IGNORECASE)
-_PRECISIONS: Final = {"fp16 amp": "fp16"}
-
-
-def map_row(row: Row, recipe: Recipe) -> Run:
-    """Return the run that a row describes.
-
-    Raises
-    ------
-    UnusableRowError
-        If the row lacks something, or describes something that the engine does not compute.
-    """
-    if row["metric"] not in _UNITS:
-        raise UnusableRowError(f"not a forward pass of a network: {row['metric']}")
-    if row["confidence"] not in {"high", "medium"}:
-        raise UnusableRowError(f"confidence {row['confidence']}")
-    if _OPAQUE.search(row["source_ref"]) and not _NAMED.search(row["source_ref"]):
-        raise UnusableRowError("source that a reader cannot look up")
-    if not re.search(recipe.software, row["software"]):
-        raise UnusableRowError("another software stack")
-    if row["n_devices"] != "1":
-        raise UnusableRowError("several devices")
-    if not row["batch_or_concurrency"].isdigit():
-        raise UnusableRowError("batch not given as a number")
-    model = _find(Models, "network", row["model"])
-    hardware = _find(Hardware, "device", row["hardware_key"] or row["hardware"])
-    if hardware.kind != "gpu":
-        raise UnusableRowError(f"device is no GPU: {hardware}")
-    if row["unit"] != (unit := _UNITS[row["metric"]]):
-        raise ValueError(f"{row['id']}: {row['metric']} must be in {unit}; got {row['unit']!r}")
-    batch, value = int(row["batch_or_concurrency"]), float(row["value"])
-    run = Run(
-        source=row["source"],
-        model=model,
-        hardware=hardware,
-        batch=batch,
-        precision=_precision(row, hardware),
-        prompt=_prompt(row, model),
-        seconds=value / 1e3 if unit == "ms" else batch / value,
-    )
-    try:
-        run.profile(IDEAL)
-    except MissingSpecError:
-        raise UnusableRowError(f"no published {run.precision} peak: {hardware}") from None
-    return run
-
-
-def _find(registry: Registry[T], kind: str, name: str) -> T:
-    try:
-        return registry[name]
-    except UnknownNameError:
-        raise UnusableRowError(f"{kind} not in the zoo: {name}") from None
-
-
-def _precision(row: Row, hardware: Accelerator) -> str:
-    """Return the number format; no row says whether PyTorch's fp32 was TF32 where a device has both."""
-    weights, arithmetic = row["precision_weights"], row["precision_compute"]
-    name = _PRECISIONS.get(arithmetic, arithmetic)
-    if weights != arithmetic or name not in PRECISIONS:
-        raise UnusableRowError(f"number format not known: weights {weights}, compute {arithmetic}")
-    if name == "fp32" and "tf32" in hardware.peak:
-        raise UnusableRowError("fp32 or TF32: not stated")
-    return name
-
-
-def _prompt(row: Row, model: Model) -> int | None:
-    """Return the tokens of an encoder's sequence, after a look at the image size of the others."""
-    if isinstance(model, Encoder):
-        if not row["input_len"].isdigit():
-            raise UnusableRowError("sequence length not given as a number")
-        return int(row["input_len"])
-    if isinstance(model, ConvNet):
-        size = model.input[1:]
-    elif isinstance(model, VisionTransformer):
-        size = (model.image, model.image)
-    else:
-        raise UnusableRowError(f"network has no forward phase: {model}")
-    if not row["input_len"].startswith("{}x{}".format(*size)):
-        raise UnusableRowError(f"image size not that of the network: {row['input_len']}")
-    return None
-
-
-def map_rows(rows: Iterable[Row], recipe: Recipe) -> tuple[list[Run], Counter[str]]:
-    """Return the runs, and how many rows have none by reason; the two add up to the rows."""
-    runs: list[Run] = []
+def load(recipe: Recipe, table: Path = TABLE) -> tuple[list[Sample], Counter[str]]:
+    """Return the runs of a recipe, and how many rows of its categories have none by reason."""
+    samples: list[Sample] = []
     skipped: Counter[str] = Counter()
-    for row in rows:
-        try:
-            runs.append(map_row(row, recipe))
-        except UnusableRowError as reason:
-            skipped[str(reason)] += 1
-    return runs, skipped
+    for row in read(table):
+        if row["category"] in recipe.categories:
+            found = _sample(recipe, row)
+            if isinstance(found, Sample):
+                samples.append(found)
+            else:
+                skipped[found] += 1
+    return samples, skipped
 
 
-def weights(runs: Sequence[Run]) -> Array:
-    """Return the weight of each run: sources weigh the same, and so do the runs of one source."""
-    size = Counter(run.source for run in runs)
-    return np.array([1 / (len(size) * size[run.source]) for run in runs])
+def _sample(recipe: Recipe, row: Measurement) -> Sample | str:
+    """Return the run of a row, or why it is not used."""
+    if not search(recipe.software, row["software"], IGNORECASE):
+        return "another software stack"
+    try:
+        sample = Sample(row=row, run=map_row(row))
+    except NotMappedError as reason:
+        return str(reason)
+    if sample.run.metric.step not in {step for stage in recipe.stages for step in stage.steps}:
+        return f"not of the preset's steps: {sample.run.metric.step}"
+    return sample if recipe.where(sample) else "not among the recipe's runs"
 
 
-def objective(runs: Sequence[Run], tile: int) -> Callable[[Array], Array]:
-    """Return the loss of lattice points, an array of shape (points, parameters)."""
-    ideal = [run.profile(IDEAL) for run in runs]
-    fixed = {n: np.array([getattr(p.terms, n) for p in ideal]) for n in ("traffic", "peak", "bandwidth")}
-    flops = np.array([p.work.padded(tile) for p in ideal])
-    launches = np.array([p.work.launches for p in ideal])
-    measured, share = np.array([run.seconds for run in runs]), weights(runs)
-    steps = np.array([r.step for r in LATTICE.values()])
+@dataclass(frozen=True)
+class Problem:
+    """The fit of one stage.
 
-    def loss(points: Array) -> Array:
-        value = dict(zip(LATTICE, (points * steps).T[..., np.newaxis], strict=True))
-        overhead = value.pop("step_overhead") + launches * value.pop("layer_overhead")
-        latency = Terms(flops=flops, overhead=overhead, **fixed, **value).latency
-        error: Array = np.abs(np.log(latency / measured)) @ share
-        return error
+    Parameters
+    ----------
+    recipe, stage
+        What is fitted.
+    samples
+        The stage's runs.
+    held
+        Every parameter by name; those of the stage are replaced.
+    """
 
-    return loss
+    recipe: Recipe
+    stage: Stage
+    samples: Sequence[Sample]
+    held: Mapping[str, float]
+
+    @cached_property
+    def weights(self) -> Array:
+        """The weight of each run."""
+        size = Counter(s.source if self.stage.by_source else "" for s in self.samples)
+        each = [size[s.source if self.stage.by_source else ""] for s in self.samples]
+        return 1 / (len(size) * np.array(each))
+
+    @cached_property
+    def _ranges(self) -> list[Range]:
+        return [LATTICE[name] for name in self.stage.free]
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        return np.array([float(r.low) for r in self._ranges]), np.array([float(r.high) for r in self._ranges])
+
+    @cached_property
+    def _grid(self) -> tuple[Array, Array]:
+        """The coarse grid, and the error of each run at each of its points."""
+        share = np.linspace(0, 1, _POINTS[len(self._ranges)])
+        axes = []
+        for name, r in zip(self.stage.free, self._ranges, strict=True):
+            part = share**2 if name in _TIMES else share
+            axes.append(np.unique((r.low + (r.high - r.low) * part).round()))
+        points = np.array(list(itertools.product(*axes)))
+        parts = [self.errors(part) for part in np.array_split(points, 1 + len(points) // 2000)]
+        return points, np.abs(np.concatenate(parts))
+
+    @cached_property
+    def _moves(self) -> Array:
+        together = 2 if len(self._ranges) > _FEW else _FEW
+        moves = itertools.product((-1.0, 0.0, 1.0), repeat=len(self._ranges))
+        return np.array([move for move in moves if sum(map(abs, move)) <= together])
+
+    @cached_property
+    def _steps(self) -> Callable[[Mapping[str, Array]], Array]:
+        return steps(self.samples, self.recipe.tile).errors
+
+    def errors(self, points: Array) -> Array:
+        """Return ln(predicted / measured) for each lattice point and run."""
+        values = {name: np.full((len(points), 1), value) for name, value in self.held.items()}
+        for index, name in enumerate(self.stage.free):
+            values[name] = points[:, index, np.newaxis] * LATTICE[name].step
+        return self._steps(values)
+
+    def fit(self, used: Array) -> Array:
+        """Return the lattice point of least loss over the runs that are *used*, as far as the search sees."""
+        share = self.weights * used
+        points, errors = self._grid
+        starts = points[np.argsort(errors @ share, kind="stable")[:_STARTS]]
+        return min((self._descend(start, share) for start in starts), key=lambda found: found[0])[1]
+
+    def _descend(self, point: Array, share: Array) -> tuple[float, Array]:
+        """Go to the best neighbour while there is a better one; then come closer, and start again.
+
+        Where batches are small, an overhead has a narrow valley, so it moves by single steps too.
+        """
+        low, high = self._ends
+        reach = widest = np.ceil((high - low) / 16)
+        best = last = float((np.abs(self.errors(point[np.newaxis])) @ share)[0])
+        while True:
+            fine = np.where([name in _TIMES for name in self.stage.free], 1, reach)
+            near = np.clip(point + np.concatenate([self._moves * reach, self._moves * fine]), low, high)
+            values = np.abs(self.errors(near)) @ share
+            index = int(values.argmin())
+            if values[index] < best - 1e-12:
+                point, best = near[index], float(values[index])
+            elif reach.max() > 1:
+                reach = np.ceil(reach / 2)
+            elif best < last - 1e-12:
+                reach, last = widest, best
+            else:
+                return best, point
+
+    @property
+    def left_out(self) -> str:
+        """What cross-validation leaves out together: a key of ``GROUPS``."""
+        few = len({sample.source for sample in self.samples}) < LEAST_SOURCES
+        return self.stage.left_out or ("hardware x network" if few else "source")
+
+    def by_phase(self) -> dict[Phase, npt.NDArray[np.bool_]]:
+        """Return which runs tell of each phase."""
+        phases = [sample.phase for sample in self.samples]
+        return {phase: np.array([p is phase for p in phases]) for phase in Phase if phase in phases}
+
+    def unseen(self, left_out: str) -> Array:
+        """Return the error of each run by a fit that has not seen its group."""
+        names = np.array([GROUPS[left_out](sample) for sample in self.samples])
+        errors = np.empty(len(names))
+        for name in sorted(set(names)):
+            point = self.fit(names != name)
+            errors[names == name] = self.errors(point[np.newaxis])[0, names == name]
+        return errors
 
 
-def fit(recipe: Recipe, runs: Sequence[Run]) -> Calibration:
-    """Return the calibration of least loss on the lattice, as far as the search sees."""
-    loss = objective(runs, recipe.tile)
-    free = np.array([name in recipe.free for name in LATTICE])
-    low = np.array([r.low for r in LATTICE.values()]) * free
-    high = np.array([r.high for r in LATTICE.values()]) * free
-    axes = [np.unique(np.linspace(a, b, 9).round()) for a, b in zip(low, high, strict=True)]
-    grid = np.array(list(itertools.product(*axes)))
-    starts = grid[np.argsort(loss(grid), kind="stable")[:24]]
-    moves = np.array(list(itertools.product(*((-1, 0, 1) if f else (0,) for f in free))))
-    found = [_descend(loss, start, moves, low, high) for start in starts]
-    return calibration(recipe, min(found)[1])
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted preset.
+
+    Parameters
+    ----------
+    recipe
+        What it was fitted to.
+    values
+        Its parameters.
+    problems
+        Its stages.
+    """
+
+    recipe: Recipe
+    values: Mapping[str, float]
+    problems: tuple[Problem, ...]
+
+    @property
+    def calibration(self) -> Calibration:
+        """The parameters as a preset holds them."""
+        v = self.values
+        return Calibration(
+            name="fitted",
+            source="bench/fit_calibration.py",
+            compute_efficiency={phase: v[phase] for phase in self.recipe.phases},
+            memory_efficiency=v["memory_efficiency"],
+            serial_fraction=v["serial_fraction"],
+            step_overhead=Q_(v["step_overhead"], "s"),
+            layer_overhead=Q_(v["layer_overhead"], "s"),
+            tile=self.recipe.tile,
+            link_efficiency=v["link_efficiency"],
+            link_latency=Q_(v["link_latency"], "s"),
+        )
+
+    @cached_property
+    def unseen(self) -> dict[Phase, tuple[str, Array]]:
+        """For each phase: what is left out, and the cross-validated errors."""
+        found: dict[Phase, tuple[str, Array]] = {}
+        for problem in self.problems:
+            errors = problem.unseen(problem.left_out)
+            for phase, of in problem.by_phase().items():
+                found[phase] = (problem.left_out, errors[of])
+        return found
+
+    def inside(self, calibration: Calibration) -> dict[Phase, Array]:
+        """Return the errors of each phase under a calibration."""
+        found: dict[Phase, Array] = {}
+        for problem in self.problems:
+            errors = np.array([sample.score(calibration) for sample in problem.samples])
+            found |= {phase: errors[of] for phase, of in problem.by_phase().items()}
+        return found
+
+    def statement(self, calibration: Calibration) -> str:
+        """Return the errors in words, as the preset's source states them."""
+        return "; ".join(
+            f"{phase} {len(errors)} rows, median error {median_error(errors):.1f} %, "
+            f"{median_error(self.unseen[phase][1]):.1f} % with each {self.unseen[phase][0]} left out"
+            for phase, errors in self.inside(calibration).items()
+        )
+
+    @property
+    def band(self) -> dict[Phase, tuple[float, float]]:
+        """10th and 90th percentile of measured / predicted, cross-validated, by phase; none of a few runs."""
+        enough = {p: errors for p, (_, errors) in self.unseen.items() if len(errors) >= LEAST_RUNS}
+        ends = {phase: np.exp(-np.quantile(errors, [0.9, 0.1])) for phase, errors in enough.items()}
+        return {phase: (round(float(low), 2), round(float(high), 2)) for phase, (low, high) in ends.items()}
 
 
-def _descend(
-    loss: Callable[[Array], Array], point: Array, moves: Array, low: Array, high: Array
-) -> tuple[float, tuple[float, ...]]:
-    """Go to the best neighbour while there is a better one; then come closer."""
-    best = float(loss(point[np.newaxis])[0])
-    reach = np.ceil((high - low) / 16)
-    while True:
-        near = np.clip(point + moves * reach, low, high)
-        values = loss(near)
-        index = int(values.argmin())
-        if values[index] < best - 1e-12:
-            point, best = near[index], float(values[index])
-        elif reach.max() > 1:
-            reach = np.ceil(reach / 2)
-        else:
-            return best, tuple(map(float, point))
+def fit(recipe: Recipe, samples: Sequence[Sample]) -> Fitted:
+    """Return the fit of a recipe to its runs."""
+    values = {**parameters(IDEAL), **recipe.held}
+    problems = []
+    for stage in recipe.stages:
+        chosen = [sample for sample in samples if sample.run.metric.step in stage.steps]
+        problem = Problem(recipe, stage, chosen, dict(values))
+        point = problem.fit(np.ones(len(chosen)))
+        values |= {n: round(float(x) * LATTICE[n].step, 9) for n, x in zip(stage.free, point, strict=True)}
+        problems.append(problem)
+    return Fitted(recipe, values, tuple(problems))
 
 
-def calibration(recipe: Recipe, point: Iterable[float]) -> Calibration:
-    """Return the calibration at a lattice point."""
-    value = {name: round(number * LATTICE[name].step, 9) for name, number in zip(LATTICE, point, strict=True)}
-    return Calibration(
-        name="fitted",
-        source="bench/fit_calibration.py",
-        compute_efficiency={Phase.FORWARD: value["compute_efficiency"]},
-        memory_efficiency=value["memory_efficiency"],
-        serial_fraction=value["serial_fraction"],
-        step_overhead=Q_(value["step_overhead"], "s"),
-        layer_overhead=Q_(value["layer_overhead"], "s"),
-        tile=recipe.tile,
-    )
-
-
-def score(runs: Sequence[Run], chosen: Calibration) -> Array:
-    """Return ln(predicted / measured) of each run, predicted by the engine."""
-    return np.array([np.log(run.profile(chosen).terms.latency / run.seconds) for run in runs])
-
-
-def cross_validate(
-    recipe: Recipe, runs: Sequence[Run], group: Callable[[Run], str]
-) -> tuple[Array, list[Calibration]]:
-    """Return the score of each run by a fit that has not seen its group, and these fits."""
-    scores, fits = np.empty(len(runs)), []
-    for name in sorted({group(run) for run in runs}):
-        left_out = np.array([group(run) == name for run in runs])
-        fits.append(fit(recipe, [run for run in runs if group(run) != name]))
-        scores[left_out] = score([run for run in runs if group(run) == name], fits[-1])
-    return scores, fits
+def loss(fitted: Fitted, calibration: Calibration) -> list[float]:
+    """Return the loss of each stage under a calibration."""
+    return [float(np.abs([s.score(calibration) for s in p.samples]) @ p.weights) for p in fitted.problems]
 
 
 def median_error(scores: Array) -> float:
-    """Return the median of |predicted / measured - 1| in percent."""
-    return float(100 * np.median(np.abs(np.expm1(scores))))
+    """Return the median error in percent."""
+    return float(100 * np.expm1(np.median(np.abs(scores))))
 
 
 def _line(label: str, scores: Array) -> str:
-    bias = 100 * np.expm1(scores.mean())
+    bias = 100 * np.expm1(np.median(scores))
     return f"  {label:<58}{len(scores):>4}{median_error(scores):>8.1f} %{bias:>+8.1f} %"
 
 
-def describe(*fits: Calibration) -> str:
-    """Return the parameters as ``calibration.py`` states them; of several fits, from least to most."""
-    columns = {
-        ("compute_efficiency", ".2f", ""): [f.efficiency(Phase.FORWARD) for f in fits],
-        ("memory_efficiency", ".2f", ""): [f.memory_efficiency for f in fits],
-        ("serial_fraction", ".2f", ""): [f.serial_fraction for f in fits],
-        ("step_overhead", ".1f", " ms"): [f.step_seconds * 1e3 for f in fits],
-        ("layer_overhead", ".1f", " us"): [f.layer_seconds * 1e6 for f in fits],
-    }
-    texts = []
-    for (name, digits, unit), values in columns.items():
-        ends = dict.fromkeys(format(end, digits) for end in (min(values), max(values)))
-        texts.append(f"{name} {' to '.join(ends)}{unit}")
-    return ", ".join(texts)
+def describe(calibration: Calibration) -> str:
+    """Return the parameters in the units in which ``calibration.py`` states them."""
+    scale = {"step_overhead": (1e3, " ms"), "layer_overhead": (1e6, " us"), "link_latency": (1e6, " us")}
+    parts = []
+    for name, value in parameters(calibration).items():
+        factor, unit = scale.get(name, (1.0, ""))
+        parts.append(f"{name} {value * factor:.4g}{unit}")
+    return ", ".join(parts)
 
 
 def report(name: str) -> None:
     """Fit the preset *name* and print everything that a reader needs to judge it."""
     recipe = RECIPES[name]
-    rows = load(recipe)
-    runs, skipped = map_rows(rows, recipe)
-    print(f"{name}: {recipe.stack}; {len(rows)} rows of category {recipe.category}")
-    print(f"  {len(runs)} mapped, {skipped.total()} not:")
+    samples, skipped = load(recipe)
+    print(f"{name}: {recipe.software} in {', '.join(recipe.categories)}")
+    print(f"  {len(samples)} rows used, {skipped.total()} not:")
     for reason, number in skipped.most_common():
         print(f"  {number:>4}  {reason}")
-    fitted = fit(recipe, runs)
-    print(f"fitted:    {describe(fitted)}")
+    fitted = fit(recipe, samples)
+    print(f"fitted:    {describe(fitted.calibration)}")
     if name in PRESETS:
         print(f"preset:    {describe(PRESETS[name])}")
-    scores = score(runs, fitted)
-    print(f"loss {np.abs(scores) @ weights(runs):.4f}")
-    print(f"  {'':<58}runs  median |error|  bias")
-    print(_line("in sample", scores))
-    for label in ("source", "device x network"):
-        unseen, fits = cross_validate(recipe, runs, GROUPS[label])
-        print(_line(f"cross-validated, {label} left out", unseen))
-        print(f"    {describe(*fits)}")
-    for label in ("source", "network"):
-        print(f"in sample by {label}")
-        key = GROUPS[label]
-        for value in sorted({key(run) for run in runs}):
-            chosen = np.array([key(run) == value for run in runs])
-            print(_line(value, scores[chosen]))
-    print(Engine.solve(Models["ResNet-50"], Hardware["H100 SXM"], 256, calibration=fitted))
+    print(f"source:    {fitted.statement(PRESETS.get(name, fitted.calibration))}")
+    print(f"band:      { {str(phase): ends for phase, ends in fitted.band.items()} }")
+    print(f"  {'time, predicted over measured':<58}rows  median |error|  bias")
+    for phase, errors in fitted.inside(fitted.calibration).items():
+        print(_line(f"{phase}, in sample", errors))
+    for problem in fitted.problems:
+        steps_of = " and ".join(problem.stage.steps)
+        for label, key in GROUPS.items():
+            if len({key(sample) for sample in problem.samples}) > 1:
+                print(_line(f"{steps_of}, each {label} left out", problem.unseen(label)))
+        inside = np.array([sample.score(fitted.calibration) for sample in problem.samples])
+        seconds = np.log([sample.row.value for sample in problem.samples])
+        signs = np.array([1.0 if sample.is_time else -1.0 for sample in problem.samples])
+        for metric in sorted({sample.row["metric"] for sample in problem.samples}):
+            of = np.array([sample.row["metric"] == metric for sample in problem.samples])
+            rank = spearman(list(seconds[of]), list((seconds + signs * inside)[of]))
+            print(f"  Spearman, {metric}: {'—' if rank is None else format(rank, '.3f')}")
+        for label, key in GROUPS.items():
+            print(f"{steps_of}, in sample by {label}")
+            for value in sorted({key(sample) for sample in problem.samples}):
+                print(_line(value[:56], inside[[key(sample) == value for sample in problem.samples]]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

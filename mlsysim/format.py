@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -31,6 +32,26 @@ def number(value: float, digits: int = DIGITS) -> str:
     if magnitude < 1:
         text = f"{float(f'{value:.{digits}g}'):.10f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@dataclass(frozen=True)
+class Banded:
+    """A quantity with the ends of the band in which it is likely to lie.
+
+    Examples
+    --------
+    >>> from mlsysim.core.constants import Q_
+    >>> text(Banded(Q_("78.27 ms"), Q_("67.3 ms"), Q_("92.1 ms")))
+    '78.27 ms (67 to 92)'
+    """
+
+    value: "pint.Quantity[Any]"
+    low: "pint.Quantity[Any]"
+    high: "pint.Quantity[Any]"
+
+    def __str__(self) -> str:
+        low, high = (number(end.to(self.value.units).magnitude, 2) for end in (self.low, self.high))
+        return f"{text(self.value)} ({low} to {high})"
 
 
 def text(value: Any) -> str:
@@ -65,6 +86,8 @@ def plain(value: Any) -> Any:
     >>> plain(Q_("2 TB/s"))
     {'value': 2.0, 'unit': 'TB/s'}
     """
+    if isinstance(value, Banded):
+        return plain(value.value)
     if isinstance(value, pint.Quantity):
         return {"value": float(value.magnitude), "unit": f"{value.units:~P}"}
     if isinstance(value, Mapping):

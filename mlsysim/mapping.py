@@ -27,13 +27,15 @@ class NotMappedError(MLSysError):
 
 
 STACKS: Final = (
-    ("tensorrt-llm|vllm", ("serving",)),
+    ("tensorrt-llm", ("tuned", "serving")),
+    ("vllm", ("serving",)),
     ("gpt-fast", ("single_user_gptfast", "single_user", "serving")),
     (r"llama\.cpp|whisper\.cpp", ("single_user_llamacpp", "single_user", "serving")),
     ("exllama", ("single_user_exllama", "single_user", "serving")),
     (r"\bmlc\b", ("single_user_mlc", "single_user", "serving")),
     ("mlperf tiny", ("micro", "vision")),
-    (r"tensorrt|_trt\b|torch\.compile", ("vision",)),
+    (r"tensorrt|_trt\b", ("vision_tensorrt", "vision")),
+    (r"torch\.compile", ("vision",)),
     (r"\beager\b|pytorch ngc", ("vision_eager", "vision")),
 )
 """Patterns in ``software``, and the presets for them from the closest to the most general.
@@ -377,7 +379,7 @@ def stack(software: str, step: str) -> str | None:
     Examples
     --------
     >>> stack("TensorRT-LLM 0.9.0 gptSessionBenchmark, static batch", "request")
-    'serving'
+    'tuned'
     >>> stack("software that nobody knows", "decode") is None
     True
     """

@@ -74,6 +74,7 @@ WHEN_USED = {
     "plots": {"matplotlib"},
     "registry": {"pandas"},
     "selection": {"pandas"},
+    "measure": {"numpy"},
     "widgets": {"ipywidgets"},
 }
 """Third parties that a module may import inside a function, or for its annotations alone."""

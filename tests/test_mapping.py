@@ -54,7 +54,9 @@ H100, A100, LLAMA = Hardware.H100, Hardware.A100, Models.Llama3_8B
 
 
 def test_decode_runs_at_the_mean_context():
-    assert map_row(row()).predict() == pytest.approx(1 / seconds(LLAMA, H100, phase="decode", context=125))
+    time = seconds(LLAMA, H100, phase="decode", context=125, calibration="tuned")
+
+    assert map_row(row()).predict() == pytest.approx(1 / time)
 
 
 def test_throughput_is_that_of_a_static_batch():
@@ -65,16 +67,16 @@ def test_throughput_is_that_of_a_static_batch():
         parallelism="tp2",
         n_devices="2",
     )
-    prefill = seconds(LLAMA, H100, 64, phase="prefill", prompt=100, tp_size=2)
-    decode = seconds(LLAMA, H100, 64, phase="decode", context=125, tp_size=2)
-    whole = ServingModel().solve(LLAMA, H100, 64, prompt=100, output=50, tp_size=2)
+    prefill = seconds(LLAMA, H100, 64, phase="prefill", prompt=100, tp_size=2, calibration="tuned")
+    decode = seconds(LLAMA, H100, 64, phase="decode", context=125, tp_size=2, calibration="tuned")
+    whole = ServingModel().solve(LLAMA, H100, 64, prompt=100, output=50, tp_size=2, calibration="tuned")
 
     assert map_row(asked).predict() == pytest.approx(64 * 50 / (prefill + 49 * decode) / 2)
     assert map_row(asked).predict() == pytest.approx(whole.throughput.magnitude / 2)
 
 
 def test_prefill_is_a_time_or_a_rate():
-    time = seconds(LLAMA, H100, 2, phase="prefill", prompt=100)
+    time = seconds(LLAMA, H100, 2, phase="prefill", prompt=100, calibration="tuned")
     common = {"category": "3_prefill_ttft", "batch_or_concurrency": "2"}
 
     assert map_row(row(metric="time_to_first_token", **common)).predict() == pytest.approx(time * 1e3)
@@ -82,7 +84,7 @@ def test_prefill_is_a_time_or_a_rate():
 
 
 def test_a_forward_pass_is_a_time_or_a_rate():
-    time = seconds(Models.ResNet50, H100, 32, calibration="vision")
+    time = seconds(Models.ResNet50, H100, 32, calibration="vision_tensorrt")
 
     assert map_row(row(metric="inference_latency", **VISION)).predict() == pytest.approx(time * 1e3)
     assert map_row(row(metric="inference_images_per_s", **VISION)).predict() == pytest.approx(32 / time)
@@ -90,7 +92,7 @@ def test_a_forward_pass_is_a_time_or_a_rate():
 
 def test_an_encoder_reads_its_sequence():
     asked = VISION | {"model": "BERT-large", "input_len": "384", "metric": "inference_sequences_per_s"}
-    time = seconds(Models["BERT-large"], H100, 32, prompt=384)
+    time = seconds(Models["BERT-large"], H100, 32, prompt=384, calibration="vision_tensorrt")
 
     assert map_row(row(**asked)).predict() == pytest.approx(32 / time)
 
@@ -261,10 +263,10 @@ def test_sourced_means_that_the_device_has_the_figures():
 @pytest.mark.parametrize(
     ("software", "step", "preset"),
     [
-        ("TensorRT-LLM 0.9.0 gptSessionBenchmark, static batch", "request", "serving"),
+        ("TensorRT-LLM 0.9.0 gptSessionBenchmark, static batch", "request", "tuned"),
         ("vLLM (Nov 2023)", "decode", "serving"),
-        ("TensorRT", "forward", "vision"),
-        ("MLPerf v3.0 L4x1_TRT, closed, NVIDIA", "forward", "vision"),
+        ("TensorRT", "forward", "vision_tensorrt"),
+        ("MLPerf v3.0 L4x1_TRT, closed, NVIDIA", "forward", "vision_tensorrt"),
         ("PyTorch 2.4 torch.compile NCHW", "forward", "vision"),
         ("TensorRT", "decode", None),
         ("abacus", "decode", None),

@@ -12,7 +12,7 @@ from mlsysim.core.models import Model, Phase
 from mlsysim.core.precision import Precision
 from mlsysim.core.roofline import Bottleneck, Terms
 from mlsysim.core.specs import Accelerator
-from mlsysim.format import Shown, plain, text
+from mlsysim.format import Banded, Shown, plain, text
 
 
 def _in(si_value: Any, units: str, scale: float) -> Quantity:
@@ -95,6 +95,18 @@ class PerformanceProfile(Shown):
     def latency(self) -> Quantity:
         """Time of the step."""
         return _in(self.terms.latency, "ms", 1e-3)
+
+    @property
+    def latency_band(self) -> tuple[Quantity, Quantity] | None:
+        """Where eight of ten measured times lie, by errors on runs that the fit did not see.
+
+        None where the calibration states no band, or another share of peak was asked for.
+        """
+        band = self.calibration.band.get(self.phase)
+        if band is None or self.terms.compute_efficiency != self.calibration.efficiency(self.phase):
+            return None
+        low, high = (_in(self.terms.latency * ratio, "ms", 1e-3) for ratio in band)
+        return low, high
 
     @property
     def compute_time(self) -> Quantity:
@@ -198,6 +210,7 @@ class PerformanceProfile(Shown):
             "model": str(self.model),
             "hardware": str(self.hardware),
             **super().to_dict(),
+            "latency_band": plain(self.latency_band),
             "fits": self.fits,
             "memory_required": plain(self.memory_required),
             "memory_capacity": plain(_in(self.fit.capacity, "GB", 1e9)),
@@ -211,6 +224,7 @@ class PerformanceProfile(Shown):
 
     def rows(self) -> list[tuple[str, Any]]:
         """Return what was asked and what came out."""
+        band = self.latency_band
         length = [("Context", self.context)] if self.phase is Phase.DECODE else []
         if self.prompt:
             length = [("Prompt", self.prompt)]
@@ -220,7 +234,7 @@ class PerformanceProfile(Shown):
             *length,
             ("Precision", str(self.precision)),
             ("Calibration", self.calibration.name),
-            ("Latency", self.latency),
+            ("Latency", Banded(self.latency, *band) if band else self.latency),
             ("Throughput", self.throughput),
             ("Bottleneck", self.bottleneck),
             ("Compute time", self.compute_time),

@@ -1,176 +1,112 @@
 """The presets stand on the published table: fitted again, scored again, every row accounted for."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench import fit_calibration as bench
-from mlsysim import Hardware, Models
-from mlsysim.core.calibration import PRESETS, SERVING, VISION, default
-
-RECIPE = bench.RECIPES["vision"]
-
-
-@pytest.fixture(scope="module")
-def mapped():
-    return bench.map_rows(bench.load(RECIPE), RECIPE)
+from bench.recipes import RECIPES
+from bench.sample import steps
+from mlsysim import Models
+from mlsysim.core.calibration import IDEAL, PRESETS, SERVING, VISION, default
+from mlsysim.measurements import read
 
 
 @pytest.fixture(scope="module")
-def runs(mapped):
-    return mapped[0]
+def fits():
+    """Every preset, fitted once."""
+    return {name: bench.fit(recipe, bench.load(recipe)[0]) for name, recipe in RECIPES.items()}
 
 
-def row(**changes):
-    """A row that is used, changed."""
-    usable = {
-        "id": "made-up",
-        "model": "ResNet-50",
-        "hardware": "A100 SXM 80GB",
-        "hardware_key": "A100 SXM 80GB",
-        "n_devices": "1",
-        "precision_weights": "fp16",
-        "precision_compute": "fp16",
-        "batch_or_concurrency": "64",
-        "input_len": "224x224",
-        "software": "PyTorch 2.4 torch.compile",
-        "metric": "inference_images_per_s",
-        "value": "6400",
-        "unit": "img/s",
-        "confidence": "high",
-        "source": "a paper",
-        "source_ref": "github:someone/results",
-        "notes": "",
-    }
-    return usable | changes
+@pytest.fixture(scope="module")
+def vision(fits):
+    return fits["vision"]
 
 
-@pytest.mark.parametrize("name", bench.RECIPES)
-def test_the_preset_is_what_the_fit_gives(name):
+def test_every_preset_but_the_textbook_has_a_recipe():
+    assert RECIPES.keys() == PRESETS.keys() - {"ideal"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_preset_is_what_the_fit_gives(name, fits):
     """Equal, or as good within one per cent."""
-    recipe, preset = bench.RECIPES[name], PRESETS[name]
-    runs, _ = bench.map_rows(bench.load(recipe), recipe)
-    share = bench.weights(runs)
+    fitted, preset = fits[name], PRESETS[name]
 
-    fitted = bench.fit(recipe, runs)
-
-    of_preset, of_fit = (np.abs(bench.score(runs, c)) @ share for c in (preset, fitted))
-    assert of_fit == pytest.approx(of_preset, rel=0.01), bench.describe(fitted)
-    assert preset.tile == recipe.tile
+    assert bench.loss(fitted, fitted.calibration) == pytest.approx(bench.loss(fitted, preset), rel=0.01)
+    assert (preset.tile, set(preset.compute_efficiency)) == (fitted.recipe.tile, set(fitted.recipe.phases))
 
 
-def test_the_preset_states_its_own_errors(runs):
-    """The counts and percentages in ``source`` are those of the table."""
-    said = re.search(r"(\d+) runs .* from (\d+) sources", VISION.source)
-    median = float(re.search(r"Median error ([\d.]+) %", VISION.source)[1])
-    crossed = dict(re.findall(r"([\d.]+) % with each\s(.+?) left out", VISION.source))
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_preset_states_its_own_errors(name, fits):
+    """Rows, percentages in ``source`` and the band are those of the table."""
+    preset = PRESETS[name]
 
-    assert [int(n) for n in said.groups()] == [len(runs), len({run.source for run in runs})]
-    assert median == pytest.approx(bench.median_error(bench.score(runs, VISION)), abs=0.05)
-    assert sorted(crossed.values()) == ["device x network", "source"]
-    for stated, label in crossed.items():
-        scores, _ = bench.cross_validate(RECIPE, runs, bench.GROUPS[label])
-        assert float(stated) == pytest.approx(bench.median_error(scores), abs=0.5), label
+    assert fits[name].statement(preset) in preset.source
+    assert dict(preset.band) == fits[name].band
 
 
-def test_every_row_is_used_or_counted(mapped):
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_row_is_used_or_counted(name):
     """Nothing is dropped in silence."""
-    runs, skipped = mapped
+    samples, skipped = bench.load(RECIPES[name])
+    rows = [row for row in read(bench.TABLE) if row["category"] in RECIPES[name].categories]
 
-    assert len(runs) + skipped.total() == len(bench.load(RECIPE)) == 238
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"metric": "training_images_per_s_total"}, "not a forward pass"),
-        ({"confidence": "low"}, "confidence low"),
-        ({"source_ref": "stored public file id 123"}, "cannot look up"),
-        ({"software": "PyTorch 2.4 eager"}, "another software stack"),
-        ({"n_devices": "8"}, "several devices"),
-        ({"batch_or_concurrency": "offline (max batch)"}, "batch not given"),
-        ({"model": "ResNet-5000"}, "network not in the zoo: ResNet-5000"),
-        ({"hardware_key": "Abacus"}, "device not in the zoo: Abacus"),
-        ({"hardware_key": "TPU v5e"}, "no GPU"),
-        (
-            {"hardware_key": "A30 24GB", "precision_weights": "fp8", "precision_compute": "fp8"},
-            "no published fp8",
-        ),
-        ({"precision_weights": "int8"}, "weights int8, compute fp16"),
-        ({"precision_weights": "int8,fp16", "precision_compute": "int8,fp16"}, "number format not known"),
-        ({"precision_weights": "fp32", "precision_compute": "fp32"}, "fp32 or TF32"),
-        ({"input_len": "384x384"}, "image size"),
-        ({"model": "ViT-B/16", "input_len": "384x384"}, "image size"),
-        ({"model": "BERT-large", "input_len": "SQuAD v1.1"}, "sequence length"),
-        ({"model": "GPT-2"}, "no forward phase"),
-    ],
-)
-def test_a_row_that_cannot_be_scored_says_why(changes, reason):
-    with pytest.raises(bench.UnusableRowError, match=reason):
-        bench.map_row(row(**changes), RECIPE)
+    assert samples
+    assert len(samples) + skipped.total() == len(rows)
 
 
-def test_a_rate_and_a_latency_become_seconds():
-    """64 images at 6,400 a second take 10 ms; so does one at 10 ms."""
-    rate = bench.map_row(row(), RECIPE)
-    stream = row(metric="single_stream_p90_latency", unit="ms", value="10", batch_or_concurrency="1")
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_loss_is_that_of_the_engine(name, fits):
+    """The arrays and the public API agree, for requests, splits and prompts alike."""
+    for problem in fits[name].problems:
+        chosen = fits[name].calibration
+        values = {n: np.full((1, 1), v) for n, v in fits[name].values.items()}
+        by_array = steps(problem.samples, fits[name].recipe.tile).errors(values)[0]
 
-    assert rate.seconds == pytest.approx(0.01)
-    assert bench.map_row(stream, RECIPE).seconds == pytest.approx(0.01)
-    assert (rate.model, rate.hardware) == (Models.ResNet50, Hardware.A100)
-
-
-def test_a_device_without_tf32_means_fp32():
-    volta = row(hardware_key="V100 SXM2 32GB", precision_weights="fp32", precision_compute="fp32")
-
-    assert bench.map_row(volta, RECIPE).precision == "fp32"
+        assert by_array == pytest.approx([s.score(chosen) for s in problem.samples], abs=1e-9)
 
 
-def test_a_source_with_an_address_is_used_whatever_else_it_names():
-    both = row(source_ref="stored public file id 1; primary: github.com/someone/results")
-
-    assert bench.map_row(both, RECIPE).source == "a paper"
-
-
-def test_an_unexpected_unit_is_an_error():
-    with pytest.raises(ValueError, match="made-up: inference_images_per_s must be in img/s; got 'img/min'"):
-        bench.map_row(row(unit="img/min"), RECIPE)
-
-
-def test_sources_weigh_the_same(runs):
-    share = bench.weights(runs)
-    sums = {s: share[[run.source == s for run in runs]].sum() for s in {run.source for run in runs}}
+def test_sources_weigh_the_same_where_a_stage_says_so(vision):
+    problem = vision.problems[0]
+    names = [sample.source for sample in problem.samples]
+    sums = {name: problem.weights[[n == name for n in names]].sum() for name in set(names)}
 
     assert list(sums.values()) == pytest.approx([1 / len(sums)] * len(sums))
 
 
-def test_the_fit_finds_a_calibration_that_made_the_times(runs):
+def test_runs_weigh_the_same_elsewhere(fits):
+    weights = fits["tuned"].problems[0].weights
+
+    assert weights == pytest.approx(np.full(len(weights), 1 / len(weights)))
+
+
+def slowed(sample, factor):
+    """The same run, measured slower."""
+    value = sample.row.value * (factor if sample.is_time else 1 / factor)
+    return replace(sample, row=replace(sample.row, value=value))
+
+
+def test_the_fit_finds_a_calibration_that_made_the_times(vision):
     """Times computed with known parameters give these parameters back."""
-    truth = bench.calibration(RECIPE, (62, 71, 7, 0, 24))
-    exact = [replace(run, seconds=run.profile(truth).terms.latency) for run in runs]
+    samples = vision.problems[0].samples
+    exact = [slowed(sample, np.exp(sample.score(VISION))) for sample in samples]
+    fitted = bench.fit(vision.recipe, exact)
 
-    assert bench.describe(bench.fit(RECIPE, exact)) == bench.describe(truth)
-
-
-def test_the_loss_is_that_of_the_engine(runs):
-    """The array of lattice points and ``Engine.solve`` agree."""
-    point = np.array([[40.0, 60, 5, 3, 20]])
-    by_engine = np.abs(bench.score(runs, bench.calibration(RECIPE, point[0]))) @ bench.weights(runs)
-
-    assert bench.objective(runs, RECIPE.tile)(point)[0] == pytest.approx(by_engine, rel=1e-12)
+    assert bench.loss(fitted, fitted.calibration)[0] < 0.005
 
 
-def test_cross_validation_has_not_seen_what_it_predicts(runs):
+def test_cross_validation_has_not_seen_what_it_predicts(fits):
     """A run whose time is a thousand times off does not move the fit that predicts it."""
-    spoiled = [replace(runs[0], seconds=runs[0].seconds * 1000), *runs[1:]]
-    alone = {run: str(index) for index, run in enumerate(spoiled[:1])}
+    problem = fits["vision_tensorrt"].problems[0]
+    key = bench.GROUPS["source"]
+    source = key(problem.samples[0])
+    spoiled = [slowed(s, 1000) if key(s) == source else s for s in problem.samples]
+    of = np.array([key(s) == source for s in spoiled])
 
-    scores, fits = bench.cross_validate(RECIPE, spoiled, lambda run: alone.get(run, "rest"))
+    before, after = (p.unseen("source")[of] for p in (problem, replace(problem, samples=spoiled)))
 
-    assert len(fits) == 2
-    assert scores[0] == pytest.approx(bench.score(spoiled[:1], bench.fit(RECIPE, spoiled[1:]))[0])
+    assert after == pytest.approx(before - np.log(1000))
 
 
 def test_the_families_have_their_presets():
@@ -178,10 +114,14 @@ def test_the_families_have_their_presets():
     assert default(Models.GPT2) is SERVING
 
 
+def test_the_textbook_has_no_band():
+    assert not IDEAL.band
+
+
 def test_the_command_prints_what_a_reader_needs(capsys):
     bench.main(["vision"])
     said = capsys.readouterr().out
 
     assert f"preset:    {bench.describe(VISION)}" in said
-    for part in ("fitted:", "several devices", "cross-validated, source", "bias", "ViT-L/16", "Bottleneck"):
+    for part in ("fitted:", "another software stack", "each source left out", "bias", "Spearman", "band:"):
         assert part in said
