@@ -2,20 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mlsysim.core.calibration import IDEAL, Calibration
-from mlsysim.core.engine import Engine
-from mlsysim.core.models import Phase, Transformer
-from mlsysim.core.profile import PerformanceProfile
+from mlsysim.core.models import Phase
 from mlsysim.core.roofline import Terms
 from mlsysim.mapping import STACKS, Run
 from mlsysim.measurements import Measurement
-from mlsysim.solvers.serving import ServingModel
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -70,44 +67,6 @@ class Sample:
         """Return ln(predicted / measured time)."""
         ratio = np.log(self.run.predict(calibration) / self.row.value)
         return float(ratio if self.is_time else -ratio)
-
-    def profiles(self) -> list[tuple[float, PerformanceProfile]]:
-        """Return the steps of the run without losses, and how often each is taken."""
-        run = self.run
-        if run.metric.step == "request" and isinstance(run.model, Transformer):
-            served = ServingModel().solve(
-                run.model,
-                run.hardware,
-                run.batch,
-                run.precision,
-                prompt=run.prompt or 1,
-                output=run.output or 1,
-                tp_size=run.tp_size,
-                link=run.link,
-                calibration=IDEAL,
-            )
-            return [(1.0, served.prefill), (served.output - 1.0, served.decode)]
-        decode = run.metric.step == Phase.DECODE
-        step = Engine.solve(
-            run.model,
-            run.hardware,
-            run.batch,
-            run.precision,
-            phase=run.metric.step,
-            context=run.context if decode else None,
-            prompt=None if decode and isinstance(run.model, Transformer) else run.prompt,
-            tp_size=run.tp_size,
-            link=run.link,
-            calibration=IDEAL,
-        )
-        return [(self.stages_share(), step)]
-
-    def stages_share(self) -> float:
-        """Return the time of a prompt on devices that split the layers over that on one."""
-        if self.run.metric.step == Phase.DECODE or self.run.stages == 1:
-            return 1.0
-        alone = replace(self.run, stages=1)
-        return alone.predict(IDEAL) / self.run.predict(IDEAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +123,7 @@ _DEMANDS: Final = ("traffic", "peak", "bandwidth", "devices", "link_traffic", "l
 
 def steps(samples: Sequence[Sample], tile: int) -> Steps:
     """Return the steps of *samples* as arrays, matrix products padded to *tile* rows."""
-    runs = [sample.profiles() for sample in samples]
+    runs = [sample.run.steps(IDEAL) for sample in samples]
     flat = [pair for run in runs for pair in run]
     profiles = [profile for _, profile in flat]
     ideal = [sum(count * p.terms.latency for count, p in run) for run in runs]

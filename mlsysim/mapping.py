@@ -13,11 +13,12 @@ from mlsysim.core.engine import Engine
 from mlsysim.core.errors import MLSysError, UnknownNameError
 from mlsysim.core.models import ConvNet, Encoder, EncoderDecoder, Model, Phase, Transformer, VisionTransformer
 from mlsysim.core.precision import PRECISIONS, Precision
+from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.specs import Accelerator
 from mlsysim.core.systems import Link
 from mlsysim.measurements import COVERED, METRICS, Measurement, Metric
 from mlsysim.registry import Hardware, Models, Registry, Systems
-from mlsysim.solvers.serving import ServingModel
+from mlsysim.solvers.serving import ServingModel, ServingResult
 
 T = TypeVar("T")
 
@@ -131,14 +132,18 @@ class Run:
         calibration
             In place of the one that belongs to the row's software.
         """
-        chosen = self.calibration if calibration is None else calibration
-        seconds = self._request(chosen) if self.metric.step == "request" else self._step(chosen)
+        seconds = sum(times * step.terms.latency for times, step in self.steps(calibration))
         tokens = {"request": self.output, "prefill": self.prompt}.get(self.metric.step) or 1
         return float(self.metric.value(seconds, self.batch * tokens, self.tp_size))
 
-    def _step(self, calibration: str | Calibration | None) -> float:
+    def steps(self, calibration: str | Calibration | None = None) -> list[tuple[float, PerformanceProfile]]:
+        """Return the steps of the run, and how often each is taken, under *calibration* or its own."""
+        chosen = self.calibration if calibration is None else calibration
+        if self.metric.step == "request":
+            served = self._request(chosen)
+            return [(1.0, served.prefill), (served.output - 1.0, served.decode)]
         decode = self.metric.step == "decode"
-        profile = Engine.solve(
+        step = Engine.solve(
             self.model,
             self.hardware,
             self.batch,
@@ -148,19 +153,19 @@ class Run:
             prompt=None if decode and isinstance(self.model, Transformer) else self.prompt,
             tp_size=self.tp_size,
             link=self.link,
-            calibration=calibration,
+            calibration=chosen,
         )
-        return float(profile.terms.latency) * (1.0 if decode else self._fill())
+        return [(1.0 if decode else self._fill(), step)]
 
     def _fill(self) -> float:
         """Return the time of a prompt on a pipeline over that on one stage: (m + p - 1) / (m p)."""
         parts = min(_MICROBATCHES, math.ceil((self.prompt or 1) / _MICROBATCH))
         return (parts + self.stages - 1) / (parts * self.stages)
 
-    def _request(self, calibration: str | Calibration | None) -> float:
+    def _request(self, calibration: str | Calibration | None) -> ServingResult:
         if not isinstance(self.model, Transformer) or self.prompt is None or self.output is None:
             raise NotMappedError(f"a request needs a language model and both lengths: {self.model}")
-        result = ServingModel().solve(
+        return ServingModel().solve(
             self.model,
             self.hardware,
             self.batch,
@@ -171,7 +176,6 @@ class Run:
             link=self.link,
             calibration=calibration,
         )
-        return float(result.latency.magnitude)
 
 
 def map_row(row: Measurement) -> Run:

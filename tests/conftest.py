@@ -1,4 +1,4 @@
-"""The package as a user gets it: a wheel of this tree, in an environment that holds nothing else."""
+"""What tests share: a network whose sums are round, and the package as a user gets it, from a wheel."""
 
 import os
 import subprocess
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mlsysim import Transformer
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,3 +46,21 @@ def elsewhere(tmp_path_factory, wheel) -> Callable[[str], str]:
         return run(python, "-W", "error", "-c", code, cwd=folder)
 
     return execute
+
+
+@pytest.fixture
+def hand():
+    """P = 95e6 matmul parameters, 100e6 in all, 20,000 B of cache a token, 40,000 FLOP a pair of tokens."""
+    return Transformer(
+        name="hand",
+        layers=10,
+        width=1000,
+        heads=10,
+        kv_heads=5,
+        head_size=100,
+        ffn_width=2000,
+        gated=True,
+        vocab=5000,
+        tied=False,
+        context=4096,
+    )

@@ -15,7 +15,6 @@ from mlsysim import (
     Engine,
     MissingSpecError,
     Precision,
-    Transformer,
 )
 from mlsysim.core.models import Phase
 
@@ -27,24 +26,6 @@ def toy():
         peak={"fp16": Q_("100 TFLOP/s"), "int8": Q_("200 TOP/s")},
         bandwidth=Q_("1 TB/s"),
         capacity=Q_("64 GB"),
-    )
-
-
-@pytest.fixture
-def hand():
-    """P = 95e6 matmul parameters, 100e6 in all, 20,000 B of cache a token, 40,000 FLOP a pair of tokens."""
-    return Transformer(
-        name="hand",
-        layers=10,
-        width=1000,
-        heads=10,
-        kv_heads=5,
-        head_size=100,
-        ffn_width=2000,
-        gated=True,
-        vocab=5000,
-        tied=False,
-        context=4096,
     )
 
 

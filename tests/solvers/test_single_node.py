@@ -13,27 +13,8 @@ from mlsysim import (
     CrossoverSolver,
     Engine,
     SingleNodeModel,
-    Transformer,
 )
 from mlsysim.solvers.single_node import largest_batch
-
-
-@pytest.fixture
-def hand():
-    """P = 95e6 matmul parameters, 100e6 in all, 20,000 B of cache a token, 40,000 FLOP a pair of tokens."""
-    return Transformer(
-        name="hand",
-        layers=10,
-        width=1000,
-        heads=10,
-        kv_heads=5,
-        head_size=100,
-        ffn_width=2000,
-        gated=True,
-        vocab=5000,
-        tied=False,
-        context=4096,
-    )
 
 
 @pytest.fixture

@@ -12,28 +12,9 @@ from mlsysim import (
     Engine,
     MissingSpecError,
     SynthesisSolver,
-    Transformer,
     UnitError,
 )
 from mlsysim.core.models import Phase
-
-
-@pytest.fixture
-def hand():
-    """P = 95e6 matmul parameters, 100e6 in all, 20,000 B of cache a token, 40,000 FLOP a pair of tokens."""
-    return Transformer(
-        name="hand",
-        layers=10,
-        width=1000,
-        heads=10,
-        kv_heads=5,
-        head_size=100,
-        ffn_width=2000,
-        gated=True,
-        vocab=5000,
-        tied=False,
-        context=4096,
-    )
 
 
 @pytest.fixture
