@@ -24,7 +24,6 @@ class Item:
 
     text: str
     href: str | None = None
-    icon: str | None = None
     label: str | None = None
     rel: str | None = None
     target: str | None = None
@@ -224,10 +223,11 @@ class Navigation:
             self.config.report.error(
                 self.config.path, f"{key} has neither text nor href", remedy="give one of them"
             )
+        if given.get("icon"):
+            self.config.unused.setdefault("icons in the navigation (an item shows its text)")
         return Item(
             text=str(text or ""),
             href=leads,
-            icon=given.get("icon"),
             label=given.get("aria-label"),
             rel=given.get("rel"),
             target=given.get("target"),

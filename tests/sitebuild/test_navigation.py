@@ -156,10 +156,11 @@ def test_navbar_with_a_menu(navigation):
     )
     assert outline(made.left) == ["index.qmd", ("More", ["about.qmd", "", "Head"])]
     assert made.right == (
-        Item("First", "/t/01_a.qmd#x", icon="star", label="First"),
+        Item("First", "/t/01_a.qmd#x", label="First"),
         Item("Code", "https://example.org"),
     )
     assert messages(made) == []
+    assert list(made.config.unused) == ["icons in the navigation (an item shows its text)"]
 
 
 def test_footer_as_text_and_as_list(navigation):
