@@ -34,8 +34,8 @@ def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
     if phase is None:
         return model.phases[0]
     if not isinstance(phase, str) or phase not in set(model.phases):
-        able = " or ".join(map(repr, map(str, model.phases)))
-        given.fault(f"phase must be {able} for {model}; got {phase!r}")
+        *others, last = (repr(str(able)) for able in model.phases)
+        given.fault(f"phase must be {', '.join(others)} or {last} for {model}; got {phase!r}")
         return model.phases[0]
     return Phase(phase)
 
@@ -49,16 +49,25 @@ def _lengths(given: Arguments, model: Model, phase: Phase, context: Any, prompt:
         given.fault(f"context is for phase 'decode'; {model} in {phase} has no cache to read")
     if isinstance(model, EncoderDecoder) and model.fixed_source and prompt is None:
         tokens = model.source
-    elif phase is Phase.PREFILL or isinstance(model, Encoder | EncoderDecoder):
+    elif _reads(model, phase):
         tokens = given.count("prompt", prompt)
     elif prompt is not None:
-        given.fault(f"prompt is for phase 'prefill' and for encoders; {model} in {phase} takes none")
+        given.fault(
+            f"prompt is for the phases 'prefill' and 'train' of text and for encoders; {model} in {phase} "
+            f"takes none"
+        )
     if isinstance(model, Transformer | Encoder | EncoderDecoder):
         longest = model.source if isinstance(model, EncoderDecoder) else model.context
         for length, limit in ((cached, model.context), (tokens, longest)):
             if length > limit:
                 given.fault(f"{length:,} tokens exceed the context of {model}, {limit:,} tokens")
     return float(cached), float(tokens)
+
+
+def _reads(model: Model, phase: Phase) -> bool:
+    """Return whether the step goes through a sequence whose length the caller says."""
+    text = isinstance(model, Encoder | EncoderDecoder)
+    return phase is Phase.PREFILL or text or (phase is Phase.TRAIN and isinstance(model, Transformer))
 
 
 def _shards(given: Arguments, model: Model, tp_size: Any, link: Any) -> int:
@@ -88,6 +97,47 @@ def _communication(
         "link_bandwidth": bandwidth * chosen.link_efficiency,
         "link_latency": work.reductions * chosen.link_seconds,
     }
+
+
+def price(
+    work: counting.Work,
+    hardware: Accelerator,
+    precision: Precision,
+    calibration: Calibration,
+    *,
+    efficiency: float,
+    tp_size: int = 1,
+    link: Link | None = None,
+) -> Terms:
+    """Return the terms of the time equation for *work*: the one place where work meets a machine.
+
+    Parameters
+    ----------
+    work
+        What each device has to do.
+    hardware, precision, calibration
+        The device, the number format whose peak counts, and how far the device falls short of it.
+    efficiency
+        Share of the peak that matrix products reach.
+    tp_size, link
+        Devices that share the step, and what joins them; the device's own published link if left out.
+
+    Raises
+    ------
+    MissingSpecError
+        If the device publishes no peak for the precision, or no link where one is needed.
+    """
+    return Terms(
+        flops=tp_size * work.padded(calibration.tile),
+        traffic=tp_size * work.traffic,
+        peak=hardware.require_peak(precision.compute),
+        bandwidth=hardware.bandwidth_si,
+        compute_efficiency=efficiency,
+        memory_efficiency=calibration.memory_efficiency,
+        serial_fraction=calibration.serial_fraction,
+        overhead=calibration.step_seconds + work.launches * calibration.layer_seconds,
+        **_communication(work, tp_size, hardware, link, calibration),
+    )
 
 
 class Engine:
@@ -121,12 +171,14 @@ class Engine:
         precision
             Number format of weights, arithmetic and cache.
         phase
-            ``decode`` (one token for each sequence), ``prefill`` (the prompt) or ``forward``
-            (networks that do not generate); the family's usual one if left out.
+            ``decode`` (one token for each sequence), ``prefill`` (the prompt), ``forward`` (networks
+            that do not generate) or ``train`` (forward and backward of one microbatch, without
+            recomputation); the family's usual one if left out.
         context
             Tokens already in the KV cache of each sequence, for ``decode``; 0 if left out. [token]
         prompt
-            Tokens read in one pass: the prompt for ``prefill``, the sequence for an encoder. [token]
+            Tokens read in one pass: the prompt for ``prefill``, the sequence for an encoder and for
+            ``train``. [token]
         tp_size
             Devices that split every matrix of a decoder transformer between them.
         link
@@ -177,17 +229,7 @@ class Engine:
         work = counting.count(
             model, step, number_format, batch=batch, context=cached, prompt=tokens, tp_size=shards
         )
-        terms = Terms(
-            flops=shards * work.padded(chosen.tile),
-            traffic=shards * work.traffic,
-            peak=hardware.require_peak(number_format.compute),
-            bandwidth=hardware.bandwidth_si,
-            compute_efficiency=eta,
-            memory_efficiency=chosen.memory_efficiency,
-            serial_fraction=chosen.serial_fraction,
-            overhead=chosen.step_seconds + work.launches * chosen.layer_seconds,
-            **_communication(work, shards, hardware, link, chosen),
-        )
+        terms = price(work, hardware, number_format, chosen, efficiency=eta, tp_size=shards, link=link)
         hardware.figure("capacity")
         if not math.isfinite(terms.latency):
             msg = f"Engine.solve(): the step of {model} on {hardware} takes longer than a float can hold"

@@ -136,7 +136,7 @@ class PerformanceProfile(Shown):
     @property
     def throughput(self) -> Quantity:
         """Tokens or samples finished per second."""
-        units = "sample/s" if self.phase is Phase.FORWARD else "token/s"
+        units = "token/s" if Phase.DECODE in self.model.phases else "sample/s"
         return _in(self.work.items / self.terms.latency, units, 1.0)
 
     @property

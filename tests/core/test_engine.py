@@ -148,7 +148,7 @@ def test_an_encoder_needs_a_prompt_and_has_no_cache(toy):
 
 def test_a_network_that_does_not_generate_goes_forward(net, toy):
     assert Engine.solve(net, toy, calibration="ideal").phase is Phase.FORWARD
-    with pytest.raises(ArgumentError, match="phase must be 'forward' for net; got 'decode'"):
+    with pytest.raises(ArgumentError, match="phase must be 'forward' or 'train' for net; got 'decode'"):
         Engine.solve(net, toy, phase="decode")
 
 
@@ -186,6 +186,6 @@ def test_a_time_that_no_float_can_hold_is_refused(hand, toy, extreme):
 
 
 def test_a_text_in_the_place_of_a_phase_is_an_argument_error(hand, toy):
-    for wrong in ("Decode", "train", "forward", 5, ["decode"]):
-        with pytest.raises(ArgumentError, match="phase must be 'decode' or 'prefill' for hand"):
+    for wrong in ("Decode", "forward", 5, ["decode"]):
+        with pytest.raises(ArgumentError, match="phase must be 'decode', 'prefill' or 'train' for hand"):
             Engine.solve(hand, toy, phase=wrong)

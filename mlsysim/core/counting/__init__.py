@@ -7,7 +7,7 @@ neglected (below 0.5 % of the parameters); those of ConvNets and U-Nets are coun
 from collections.abc import Callable
 from typing import Any, Final
 
-from mlsysim.core.counting import encoder, recommender, statespace, transformer, unet, vision
+from mlsysim.core.counting import encoder, recommender, statespace, training, transformer, unet, vision
 from mlsysim.core.counting.transformer import kv_bytes_per_token
 from mlsysim.core.counting.work import Work
 from mlsysim.core.models import (
@@ -49,6 +49,7 @@ _RULES: Final[dict[tuple[type, Phase], Callable[[Any, Precision, Any, Any, Any],
     (ConvNet, Phase.FORWARD): lambda m, p, batch, *_: vision.convolve(m, p, batch),
     (UNet, Phase.FORWARD): lambda m, p, batch, *_: unet.denoise(m, p, batch),
     (Recommender, Phase.FORWARD): lambda m, p, batch, *_: recommender.recommend(m, p, batch),
+    (Transformer, Phase.TRAIN): lambda m, p, batch, _, prompt: training.train(m, p, batch, prompt),
 }
 
 
@@ -98,8 +99,8 @@ def count(
     context
         Tokens in the cache of each sequence, for ``decode``. [token]
     prompt
-        Tokens that are read: the prompt of ``prefill``, the sequence of an encoder, the source of an
-        encoder-decoder. [token]
+        Tokens that are read: the prompt of ``prefill``, the sequence of an encoder or of training, the source
+        of an encoder-decoder. [token]
     tp_size
         Devices that split every matrix; the work is that of each. Decoder transformers alone.
 
@@ -108,6 +109,9 @@ def count(
     TypeError
         If the network has no such phase.
     """
+    if phase is Phase.TRAIN and {Phase.TRAIN, Phase.FORWARD} <= set(model.phases):
+        forward = count(model, Phase.FORWARD, precision, batch=batch, prompt=prompt)
+        return training.train_forward(forward, parameters(model))
     try:
         rule = _RULES[type(model), phase]
     except KeyError:
@@ -120,4 +124,6 @@ def count(
         raise TypeError(msg)
     if phase is Phase.DECODE:
         return transformer.decode(model, precision, batch, context, tp_size)
+    if phase is Phase.TRAIN:
+        return training.train(model, precision, batch, prompt, tp_size)
     return transformer.prefill(model, precision, batch, prompt, tp_size)

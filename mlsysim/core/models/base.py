@@ -16,6 +16,7 @@ class Phase(StrEnum):
     DECODE = "decode"
     PREFILL = "prefill"
     FORWARD = "forward"
+    TRAIN = "train"
 
 
 def whole_number(value: Any) -> int | None:

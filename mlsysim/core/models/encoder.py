@@ -31,7 +31,7 @@ class Encoder(Shape):
     segments: int = 0
     pooled: bool = False
 
-    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD, Phase.TRAIN)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -41,7 +41,7 @@ class Transformer(Shape):
     >>> tiny = Transformer(name="tiny", layers=2, width=64, heads=4, kv_heads=2, head_size=16,
     ...                    ffn_width=256, gated=True, vocab=1000, tied=False, context=512)
     >>> tiny.phases
-    (<Phase.DECODE: 'decode'>, <Phase.PREFILL: 'prefill'>)
+    (<Phase.DECODE: 'decode'>, <Phase.PREFILL: 'prefill'>, <Phase.TRAIN: 'train'>)
     """
 
     layers: int
@@ -68,7 +68,7 @@ class Transformer(Shape):
     rope_size: int = 0
     value_size: int = 0
 
-    phases: ClassVar[tuple[Phase, ...]] = (Phase.DECODE, Phase.PREFILL)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase.DECODE, Phase.PREFILL, Phase.TRAIN)
 
     @property
     def moe_layers(self) -> int:

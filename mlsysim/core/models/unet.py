@@ -44,7 +44,7 @@ class UNet(Shape):
     text_tokens: int
     extra: int = 0
 
-    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD, Phase.TRAIN)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multipliers", tuple(self.multipliers))

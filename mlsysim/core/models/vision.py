@@ -33,7 +33,7 @@ class VisionTransformer(Shape):
     ffn_width: int
     classes: int
 
-    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD, Phase.TRAIN)
 
     def faults(self) -> list[str]:
         """Return what is wrong with the shape, a line each."""
@@ -145,7 +145,7 @@ class ConvNet(Shape):
     input: tuple[int, int, int]
     layers: tuple[FrozenMap[str, Any], ...]
 
-    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD,)
+    phases: ClassVar[tuple[Phase, ...]] = (Phase.FORWARD, Phase.TRAIN)
 
     def __post_init__(self) -> None:
         if isinstance(self.input, str) or not isinstance(self.input, Sequence):
