@@ -7,16 +7,19 @@ high.
 import html
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mlsysim import mapping_collectives, mapping_training
 from mlsysim.core.calibration import Calibration, preset
 from mlsysim.core.errors import ArgumentError, MLSysError, suggestion
 from mlsysim.format import html_table, number, text_table
-from mlsysim.mapping import is_sourced, map_row
+from mlsysim.mapping import Run, is_sourced, map_row
+from mlsysim.mapping_collectives import CollectiveRun
+from mlsysim.mapping_training import TrainingRun
 from mlsysim.measurements import Measurement, read
 
 LEAST = 3
@@ -284,10 +287,22 @@ def validate(
     return ValidationResult(path=str(path), calibration="" if chosen is None else chosen.name, rows=rows)
 
 
+_MAPPERS: Mapping[str, tuple[Callable[[Measurement], CollectiveRun | TrainingRun], Callable[..., bool]]] = {
+    mapping_collectives.CATEGORY: (
+        mapping_collectives.map_collective,
+        mapping_collectives.is_sourced_collective,
+    ),
+    mapping_training.CATEGORY: (mapping_training.map_training, mapping_training.is_sourced_training),
+}
+"""Categories whose rows are no call of the engine: what makes a row a run, and tells whether it could be."""
+
+
 def _score(row: Measurement, calibration: Calibration | None) -> Row:
-    run, predicted, reason = None, None, ""
+    run: Run | CollectiveRun | TrainingRun | None = None
+    predicted, reason = None, ""
+    find, has_figures = _MAPPERS.get(row["category"], (map_row, is_sourced))
     try:
-        run = map_row(row)
+        run = find(row)
         predicted = run.predict(calibration)
     except MLSysError as error:
         reason = str(error).split(". ")[0].rstrip(".")
@@ -302,7 +317,7 @@ def _score(row: Measurement, calibration: Calibration | None) -> Row:
         calibration=((run.calibration if run else None) or "") if calibration is None else calibration.name,
         remarks=() if run is None else run.remarks,
         reason=reason,
-        is_sourced=row["confidence"] != "low" and is_sourced(row),
+        is_sourced=row["confidence"] != "low" and has_figures(row),
     )
 
 

@@ -14,7 +14,7 @@ from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.roofline import Terms
 from mlsysim.core.specs import Accelerator
-from mlsysim.core.systems import Link
+from mlsysim.core.systems import Fleet, Link
 
 _MODELS = get_args(Model)
 
@@ -28,6 +28,14 @@ def check_pair(given: Arguments, model: Any, hardware: Any) -> None:
         given.fault(f"model must be a network such as Models.Llama3_8B; got {model!r}")
     if not isinstance(hardware, Accelerator):
         given.fault(f"hardware must be a device such as Hardware.Cloud.A100; got {hardware!r}")
+
+
+def check_training_pair(given: Arguments, model: Any, fleet: Any) -> None:
+    """Note a network that is no decoder transformer, and a fleet that is none."""
+    if not isinstance(model, Transformer):
+        given.fault(f"model must be a decoder transformer, as Models.Llama3_8B is; got {model!r}")
+    if not isinstance(fleet, Fleet):
+        given.fault(f"fleet must be a Fleet, as Systems.Clusters.Selene is; got {fleet!r}")
 
 
 def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
@@ -127,10 +135,15 @@ def price(
     MissingSpecError
         If the device publishes no peak for the precision, or no link where one is needed.
     """
+    peak = hardware.require_peak(precision.compute)
+    flops = work.padded(calibration.tile)
+    if work.scores is not None:
+        slower = peak / (hardware.require_peak(precision.scores) * calibration.attention_efficiency)
+        flops = flops + work.scores * (slower - 1)
     return Terms(
-        flops=tp_size * work.padded(calibration.tile),
+        flops=tp_size * flops,
         traffic=tp_size * work.traffic,
-        peak=hardware.require_peak(precision.compute),
+        peak=peak,
         bandwidth=hardware.bandwidth_si,
         compute_efficiency=efficiency,
         memory_efficiency=calibration.memory_efficiency,
@@ -224,7 +237,7 @@ class Engine:
             shards = _shards(given, model, tp_size, link)
         given.close()
         if calibration is None:
-            chosen = calibrations.default(model)
+            chosen = calibrations.default(model, step)
         eta = chosen.efficiency(step) if efficiency is None else efficiency
         work = counting.count(
             model, step, number_format, batch=batch, context=cached, prompt=tokens, tp_size=shards

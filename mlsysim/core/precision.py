@@ -10,6 +10,10 @@ PEAKS: Final = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8", "int8", "int4", "
 """The formats in which vendors publish a peak rate; keys of ``Accelerator.peak``."""
 
 
+EIGHT_BITS_OR_LESS: Final = frozenset({"fp8", "int8", "int4", "fp4"})
+"""Formats in which training does matrix products with weights, but no attention scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class Precision:
     """A format for weights, for arithmetic, for activations and for the KV cache.
@@ -51,6 +55,11 @@ class Precision:
             if isinstance(bits, bool) or not isinstance(bits, int | float) or not 0 < bits < math.inf:
                 msg = f"Precision {self.name!r}: {name} must be a positive number of bits; got {bits!r}"
                 raise ArgumentError(msg)
+
+    @property
+    def scores(self) -> str:
+        """The arithmetic unit of attention scores in training: 16 bits where products have fewer."""
+        return "bf16" if self.compute in EIGHT_BITS_OR_LESS else self.compute
 
     @property
     def weight_bytes(self) -> float:

@@ -48,7 +48,7 @@ def test_a_preset_has_its_name_and_a_source(name):
 
 
 def test_language_models_are_served_by_default():
-    assert default(Models.Llama3_8B) is SERVING
+    assert default(Models.Llama3_8B, Phase.DECODE) is SERVING
 
 
 def test_a_calibration_of_ones_own_is_taken_as_it_is():

@@ -14,6 +14,7 @@ References
 """
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from mlsysim.core.counting import transformer
@@ -25,7 +26,7 @@ from mlsysim.core.precision import Precision
 PASSES: Final = 3
 """Forward FLOP that a training step does: one pass forward, two backward."""
 
-_WEIGHT_PASSES: Final = 4
+WEIGHT_PASSES: Final = 4
 """Weights read forward and backward; gradients read and written."""
 
 
@@ -39,6 +40,8 @@ class Optimizer:
         What it is called, and where the bytes are stated.
     weight, gradient
         Bytes of the weight that the passes read, and of its gradient. [B]
+    logit
+        Bytes of one logit that the loss keeps. [B]
     state
         Bytes of the copy in single precision and of the moments. [B]
     """
@@ -48,6 +51,7 @@ class Optimizer:
     weight: float
     gradient: float
     state: float
+    logit: float
 
     @property
     def total(self) -> float:
@@ -57,10 +61,14 @@ class Optimizer:
 
 ADAM: Final = Optimizer(
     name="mixed-precision Adam",
-    source="Rajbhandari et al., SC 2020, section 3.1: 2 + 2 + 12 bytes",
+    source=(
+        "Rajbhandari et al., SC 2020, section 3.1: 2 + 2 + 12 bytes; Korthikanti et al., MLSys 2023, "
+        "section 4: logits in four"
+    ),
     weight=2,
     gradient=2,
     state=12,
+    logit=4,
 )
 """Weights and gradients in two bytes; a copy of the weights, momentum and variance in four bytes each."""
 
@@ -95,24 +103,60 @@ def train(
     tokens = batch * prompt
     layers = PASSES + (recompute is Recompute.FULL)
     attention = PASSES + (recompute is not Recompute.NONE)
-    scores = read.other - 2 * w.table * batch
+    scores = transformer.score_flops(model, prompt) * batch
     kept = kept_bytes(model, precision, batch=batch, prompt=prompt, recompute=recompute, tp_size=tp_size)
     moved = moved_bytes(model, precision, batch=batch, prompt=prompt)
+    attended = attention * scores / tp_size
     return Work(
         matmul=(layers * read.matmul + PASSES * 2 * w.table * tokens) / tp_size,
-        other=attention * scores / tp_size,
+        other=attended,
+        scores=attended,
         rows=tokens,
         expert_matmul=layers * read.expert_matmul / tp_size,
         expert_rows=read.expert_rows,
-        weights=_WEIGHT_PASSES * read.weights / tp_size,
+        weights=WEIGHT_PASSES * read.weights / tp_size,
         state=0.0,
         activations=layers * moved / tp_size,
-        resident=w.total * ADAM.total / tp_size + kept,
+        resident=w.total * ADAM.total / tp_size + kept + ADAM.logit * tokens * model.vocab / tp_size,
         launches=layers * model.layers,
         items=tokens,
         reductions=0 if tp_size == 1 else 4 * model.layers,
         reduced=tokens * model.width * precision.activation_bytes,
     )
+
+
+class Attention(StrEnum):
+    """Which pairs of tokens a published rate counts."""
+
+    FULL = "full"
+    CAUSAL = "causal"
+
+
+def flops_per_token(
+    model: Transformer,
+    prompt: Any,
+    attention: str = Attention.CAUSAL,
+    recompute: Recompute = Recompute.NONE,
+) -> Any:
+    """Return the FLOP that training does for one token: what MFU counts, or HFU. [FLOP/token]
+
+    Parameters
+    ----------
+    model, prompt
+        The network, and tokens of a sequence.
+    attention
+        ``full`` counts the whole square of pairs, as llm-foundry and Megatron-LM do; ``causal`` the half
+        that is needed.
+    recompute
+        What is done once more and counted: nothing for MFU.
+    """
+    w = transformer.weights(model)
+    visited = w.dense + w.expert * model.experts_per_token * model.moe_layers
+    whole = 2 if Attention(attention) is Attention.FULL else 1
+    layers = PASSES + (recompute is Recompute.FULL)
+    scores = PASSES + (recompute is not Recompute.NONE)
+    matrices = layers * 2 * (visited - w.table) + PASSES * 2 * w.table
+    return matrices + scores * whole * transformer.score_flops(model, prompt) / prompt
 
 
 def train_forward(forward: Work, parameters: float) -> Work:
@@ -124,7 +168,7 @@ def train_forward(forward: Work, parameters: float) -> Work:
         forward,
         matmul=PASSES * forward.matmul,
         other=PASSES * forward.other,
-        weights=_WEIGHT_PASSES * forward.weights,
+        weights=WEIGHT_PASSES * forward.weights,
         activations=PASSES * forward.activations,
         resident=parameters * ADAM.total + forward.activations / 2,
         launches=PASSES * forward.launches,

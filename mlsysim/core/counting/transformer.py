@@ -76,6 +76,28 @@ def weights(model: Transformer) -> Weights:
     return Weights(float(per_token + table), float(expert), float(table), float(total))
 
 
+def adapter_parameters(model: Transformer, rank: int) -> float:
+    """Return the parameters of two matrices of *rank* beside each matrix of attention and dense feed-forward.
+
+    Experts and latent attention's inner matrices get none.
+
+    Examples
+    --------
+    >>> tiny = Transformer(name="tiny", layers=1, width=10, heads=1, kv_heads=1, head_size=10, ffn_width=20,
+    ...                    gated=False, vocab=100, tied=False, context=10)
+    >>> adapter_parameters(tiny, 2)  # four of 10 x 10 and two of 10 x 20: 2 (4·20 + 2·30)
+    280.0
+    """
+    m = model
+    inner = m.heads * (m.value_size if m.kv_rank else m.head_size)
+    outer = m.heads * (m.head_size + m.rope_size)
+    cached = 0 if m.kv_rank else 2 * (m.width + m.kv_heads * m.head_size)
+    attention = 2 * m.width + inner + outer + cached
+    matrices = 3 if m.gated else 2
+    dense = (m.layers - m.moe_layers) * matrices * (m.width + m.ffn_width)
+    return float(rank * (m.layers * attention + dense))
+
+
 def _attention(m: Transformer) -> int:
     """Matmul parameters of one layer's attention."""
     if not m.kv_rank:
@@ -101,10 +123,10 @@ def kv_bytes_per_token(model: Transformer, precision: Precision) -> float:
     >>> kv_bytes_per_token(llama, precision("fp16")) / 1024  # KiB
     512.0
     """
-    return model.layers * _cached(model) * precision.kv_bytes
+    return model.layers * cached_numbers(model) * precision.kv_bytes
 
 
-def _cached(m: Transformer) -> int:
+def cached_numbers(m: Transformer) -> int:
     """Numbers that one token leaves in one layer's cache."""
     return m.kv_rank + m.rope_size if m.kv_rank else 2 * m.kv_heads * m.head_size
 
@@ -183,7 +205,7 @@ def decode(model: Transformer, precision: Precision, batch: Any, context: Any, t
         each = 2 * model.heads * (2 * model.kv_rank + model.rope_size)
     else:
         each = 4 * model.heads * model.head_size
-    state = _cached(model) * precision.kv_bytes * seen * batch
+    state = cached_numbers(model) * precision.kv_bytes * seen * batch
     experts = _routed(model, w, precision, batch)
     experts["weights"] += w.dense * precision.weight_bytes
     work = Work(
@@ -198,6 +220,15 @@ def decode(model: Transformer, precision: Precision, batch: Any, context: Any, t
         **experts,
     )
     return work if tp_size == 1 else _share(model, work, precision, tp_size, batch)
+
+
+def score_flops(model: Transformer, prompt: Any) -> Any:
+    """Return the FLOP of the attention scores of one sequence, the causal half. [FLOP]"""
+    if model.kv_rank:
+        each = 2 * model.heads * (model.head_size + model.rope_size + model.value_size)
+    else:
+        each = 4 * model.heads * model.head_size
+    return each * _pairs(model, prompt)
 
 
 def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any, tp_size: int = 1) -> Work:
@@ -215,16 +246,12 @@ def prefill(model: Transformer, precision: Precision, batch: Any, prompt: Any, t
         Devices that split every matrix.
     """
     w = weights(model)
-    if model.kv_rank:
-        each = 2 * model.heads * (model.head_size + model.rope_size + model.value_size)
-    else:
-        each = 4 * model.heads * model.head_size
-    state = _cached(model) * precision.kv_bytes * _visible(model, prompt) * batch
+    state = cached_numbers(model) * precision.kv_bytes * _visible(model, prompt) * batch
     experts = _routed(model, w, precision, batch * prompt)
     experts["weights"] += w.dense * precision.weight_bytes
     work = Work(
         matmul=2 * (w.dense - w.table) * batch * prompt,
-        other=(2 * w.table + each * _pairs(model, prompt)) * batch,
+        other=(2 * w.table + score_flops(model, prompt)) * batch,
         rows=batch * prompt,
         state=state,
         activations=0.0,

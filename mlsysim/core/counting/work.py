@@ -28,6 +28,9 @@ class Work:
         Layers that are started one after the other.
     items
         Tokens or samples that the step finishes.
+    scores
+        FLOP of attention scores in training, a part of *other* that reaches a rate of its own; None
+        in other phases, where it does not. [FLOP]
     reductions, reduced
         How often the devices sum a tensor among them in the step, and its size. [B]
     """
@@ -41,8 +44,9 @@ class Work:
     state: Any
     activations: Any
     resident: Any
-    launches: int
+    launches: float
     items: Any
+    scores: Any = None
     reductions: int = 0
     reduced: Any = 0.0
 
