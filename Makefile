@@ -4,13 +4,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := .cache/npm
 TUTORIALS := $(sort $(wildcard tutorials/[0-9]*.qmd))
 PAGES := $(TUTORIALS) $(sort $(wildcard *.qmd) $(wildcard zoo/*.qmd))
 NBVAL := $(BIN)/python -m pytest -p no:randomly --nbval --nbval-current-env \
 	--nbval-sanitize-with tests/notebooks/sanitize.cfg tests/notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help site test test-notebooks lint format bless lab serve bench clean
+.PHONY: help site test test-site test-notebooks lint format bless lab serve explorer bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -22,16 +23,36 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@
 
-site: $(VENV)/ready ## Execute every page and write the website to _site/
+site: $(VENV)/ready explorer ## Execute every page and write the website to _site/
 	@if command -v quarto >/dev/null; then \
 		PATH="$(CURDIR)/$(BIN):$$PATH" QUARTO_PYTHON="$(CURDIR)/$(BIN)/python" quarto render; \
 	else \
 		$(BIN)/python -m sitebuild build --strict --salt-tree mlsysim; \
 	fi
+	@$(BIN)/python explorer/build.py --report
+
+explorer: $(VENV)/ready ## Collect what the live pages serve, from npm, pip and this tree
+	@$(BIN)/python explorer/build.py
 
 test: $(VENV)/ready ## Run all tests: package, pages, notebooks
 	$(BIN)/python -m pytest --doctest-modules tests mlsysim sitebuild
 	$(NBVAL)
+
+$(VENV)/browser: pyproject.toml $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	@touch $@
+
+$(NPM)/ready: tests/site/package.json tests/site/package-lock.json
+	@mkdir -p $(NPM) && cp $^ $(NPM)/
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --loglevel error && touch $@; \
+	else \
+		echo "npm is missing: the tests of accessibility are skipped"; \
+	fi
+
+test-site: $(VENV)/browser $(NPM)/ready ## Read the website of _site/ in a browser, page by page
+	@test -f _site/index.html || { echo "there is no website yet; run: make site"; exit 1; }
+	SITE=_site $(BIN)/python -m pytest -p no:randomly tests/site
 
 test-notebooks: $(VENV)/ready ## Run the notebooks alone and compare every output
 	$(NBVAL)
@@ -55,8 +76,9 @@ lab: $(VENV)/ready ## Open the tutorials as notebooks in JupyterLab
 serve: ## Serve _site/ on this machine
 	$(BIN)/python -m sitebuild serve
 
-bench: $(VENV)/ready ## Print speed as ratios
+bench: $(VENV)/ready ## Print speed as ratios, alone and beside two other tools
 	$(BIN)/python -m bench.speed
+	$(BIN)/python -m bench.compare
 
 clean: ## Remove what was built
-	rm -rf _site build dist .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf _site explore/live/build build dist .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -210,3 +210,69 @@ def waterfall(factors: Mapping[str, float], *, axes: "Axes | None" = None) -> "F
     ax.yaxis.set_minor_formatter("{x:g}x")
     ax.grid(visible=False, axis="x")
     return _figure(ax)
+
+
+def scatter(
+    panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    *,
+    factor: float = 2.0,
+    columns: int = 2,
+) -> "Figure":
+    """Draw predicted against measured values, log-log, with the band in which they agree to a factor.
+
+    Parameters
+    ----------
+    panels
+        For each panel, by its title with the unit: measured and predicted values by label. A panel has axes
+        of its own, since values of different units have no common ones; a label looks the same in all.
+    factor
+        The band holds predictions between measured / factor and measured x factor.
+    columns
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The middle line is a perfect prediction; above it a value is predicted too high.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no panel, a value has no logarithm, or there are more labels than markers.
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    values = [v for series in panels.values() for pair in series.values() for side in pair for v in side]
+    if not values or min(values) <= 0:
+        msg = f"plots.scatter(): needs positive values; got {min(values) if values else 'no panel'}"
+        raise ArgumentError(msg)
+    labels = list(dict.fromkeys(label for series in panels.values() for label in series))
+    if len(labels) > len(MARKERS):
+        msg = f"plots.scatter(): {len(labels)} labels for {len(MARKERS)} markers; put some together"
+        raise ArgumentError(msg)
+    looks = dict(zip(labels, zip(COLOURS, MARKERS, strict=True), strict=False))
+    drawn: dict[str, Any] = {}
+    rows = -(-len(panels) // columns)
+    with plt.rc_context(STYLE):
+        size = (3.7 * columns, 3.7 * rows)
+        figure, grid = plt.subplots(rows, columns, squeeze=False, figsize=size, layout="constrained")
+    for ax in grid.flat[len(panels) :]:
+        ax.remove()
+    for ax, (title, series) in zip(grid.flat, panels.items(), strict=False):
+        both = [v for pair in series.values() for side in pair for v in side]
+        ends = (min(both) / factor, max(both) * factor)
+        low, high = ([end / factor for end in ends], [end * factor for end in ends])
+        ax.fill_between(ends, low, high, color="grey", alpha=0.18, lw=0)
+        ax.plot(ends, ends, color="grey", lw=1)
+        for label, (measured, predicted) in series.items():
+            colour, marker = looks[label]
+            (drawn[label],) = ax.plot(
+                measured, predicted, marker, color=colour, ms=4.5, alpha=0.75, ls="none"
+            )
+        ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel="Measured", ylabel="Predicted")
+    figure.legend(
+        drawn.values(), drawn.keys(), loc="outside lower center", ncols=4, fontsize=9, frameon=False
+    )
+    return _figure(grid.flat[0])

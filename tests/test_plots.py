@@ -71,3 +71,45 @@ def test_a_waterfall_ends_at_the_product():
 
     spans = [(b.get_y(), b.get_y() + b.get_height()) for b in bars]
     assert spans == [(1.0, 2.0), (1.5, 2.0), (1.0, 1.5)]
+
+
+def test_a_scatter_has_a_panel_for_each_unit_and_a_band():
+    """A factor of two about 10 spans 5 to 20; the axes reach from half the least to twice the most."""
+    series = {"a": ([10.0, 40.0], [10.0, 20.0])}
+    figure = plots.scatter({"rates [1/s]": series, "times [s]": {"b": ([1.0], [3.0])}})
+    ax = figure.axes[0]
+    diagonal, points = ax.get_lines()
+    band = ax.collections[0].get_paths()[0].vertices
+
+    assert [a.get_title() for a in figure.axes] == ["rates [1/s]", "times [s]"]
+    assert (ax.get_xlim(), ax.get_ylim(), ax.get_xscale(), ax.get_yscale()) == (
+        (5, 80),
+        (5, 80),
+        "log",
+        "log",
+    )
+    assert diagonal.get_xydata().tolist() == [[5, 5], [80, 80]]
+    assert points.get_xydata().tolist() == [[10, 10], [40, 20]]
+    assert {tuple(v) for v in band.tolist()} == {(5.0, 2.5), (5.0, 10.0), (80.0, 40.0), (80.0, 160.0)}
+
+
+def test_a_label_of_a_scatter_looks_the_same_in_every_panel():
+    one = ([1.0], [1.0])
+    figure = plots.scatter({"p": {"a": one, "b": one}, "q": {"b": one}})
+    looks = [[(m.get_marker(), m.get_color()) for m in ax.get_lines()[1:]] for ax in figure.axes]
+
+    assert looks[1] == [looks[0][1]]
+    assert looks[0][0][0] != looks[0][1][0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+def test_a_scatter_of_what_has_no_logarithm_is_refused():
+    with pytest.raises(ArgumentError, match=r"needs positive values; got 0\.0"):
+        plots.scatter({"p": {"a": ([1.0], [0.0])}})
+    with pytest.raises(ArgumentError, match="got no panel"):
+        plots.scatter({})
+
+
+def test_more_labels_than_markers_are_refused():
+    with pytest.raises(ArgumentError, match="8 labels for 7 markers"):
+        plots.scatter({"p": {str(i): ([1.0], [1.0]) for i in range(8)}})
