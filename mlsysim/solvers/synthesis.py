@@ -77,7 +77,7 @@ class SynthesisResult(Shown):
 
     @property
     def hardware(self) -> Accelerator:
-        """The machine that meets the target, to be solved on like any other."""
+        """The machine that meets the target."""
         return self.profile.hardware
 
     @property
@@ -97,12 +97,10 @@ class SynthesisResult(Shown):
 
     def rows(self) -> list[tuple[str, Any]]:
         """Return the machine, and who meets it."""
-        like: list[tuple[str, Any]] = [] if self.scale is None else [("Scale", self.scale)]
-        if self.scale is not None:
-            like += [("Least bandwidth", self.least_bw), ("Least FLOP rate", self.least_flops)]
-        zoo: list[tuple[str, Any]] = []
-        if self.meets or self.misses:
-            zoo = [("Met by", ", ".join(hw.name for hw in self.meets) or "no candidate")]
+        floors = [("Least bandwidth", self.least_bw), ("Least FLOP rate", self.least_flops)]
+        like = [] if self.scale is None else [("Scale", self.scale), *floors]
+        met = ", ".join(hw.name for hw in self.meets) or "no candidate"
+        zoo = [("Met by", met)] if self.meets or self.misses else []
         return [
             ("Phase", str(self.profile.phase)),
             ("Batch size", self.profile.batch_size),
@@ -118,10 +116,9 @@ class SynthesisResult(Shown):
 
 def _reference(number_format: Precision) -> Accelerator:
     """Return a machine of unit rates: a step solved on it shows what the step demands."""
-    one = ureg.Quantity(1.0, unit("PFLOP/s"))
     return Accelerator(
         name="unit machine",
-        peak={number_format.compute: one},
+        peak={number_format.compute: ureg.Quantity(1.0, unit("PFLOP/s"))},
         bandwidth=ureg.Quantity(1.0, unit("PB/s")),
         capacity=ureg.Quantity(1.0, unit("EB")),
     )
@@ -129,8 +126,8 @@ def _reference(number_format: Precision) -> Accelerator:
 
 def _devices(given: Arguments, candidates: Any) -> list[Accelerator]:
     """Return the candidates, or note that they are no devices."""
-    listed = candidates if isinstance(candidates, Iterable) and not isinstance(candidates, str) else [None]
-    devices = list(listed)
+    is_list = isinstance(candidates, Iterable) and not isinstance(candidates, str)
+    devices: list[Any] = list(candidates) if is_list else [None]
     if not all(isinstance(hw, Accelerator) for hw in devices):
         given.fault(f"candidates must list devices, as Hardware.list() does; got {candidates!r}")
     return devices
@@ -179,7 +176,7 @@ class SynthesisSolver:
         Raises
         ------
         ArgumentError
-            If the target is not positive, or at or below the overhead, which no machine shortens.
+            If the target is at or below the overhead, which no machine shortens.
 
         Examples
         --------
@@ -196,8 +193,7 @@ class SynthesisSolver:
         devices = _devices(given, candidates)
         check_pair(given, model, like if isinstance(like, Accelerator) else _reference(number_format))
         given.close()
-        options = {**options, "batch_size": batch_size, "precision": number_format}
-        options["calibration"] = calibration
+        options |= {"batch_size": batch_size, "precision": number_format, "calibration": calibration}
         probe = Engine.solve(model, like or _reference(number_format), **options)
         terms = probe.terms
         busy = target - terms.overhead
