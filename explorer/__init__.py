@@ -1,0 +1,1 @@
+"""The live explorer: the package in the reader's browser, from files that the site itself serves."""
