@@ -4,17 +4,22 @@ A request with a prompt of :math:`I` tokens and :math:`O` tokens of output takes
 
 .. math:: T = T_{prefill}(I) + (O - 1)\, T_{decode}(I + O/2)
 
-with the whole batch in step (static batching), and decode steps at the mean context.
+with the whole batch in step (static batching), and decode steps at the mean context. A prefix that all
+prompts share is read once and cached once; every sequence still reads all of its cache when it decodes.
+
+References
+----------
+.. [kwon2023] W. Kwon et al., "Efficient memory management for large language model serving with
+   PagedAttention", SOSP 2023: paged caches and shared prefixes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
 from mlsysim.core.constants import Quantity, unit, ureg
-from mlsysim.core.counting import kv_bytes_per_token
-from mlsysim.core.engine import Engine, check_pair
+from mlsysim.core.engine import Engine
 from mlsysim.core.models import Phase, Transformer
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
@@ -22,6 +27,9 @@ from mlsysim.core.profile import Fit, PerformanceProfile
 from mlsysim.core.specs import Accelerator
 from mlsysim.core.systems import Link
 from mlsysim.format import Shown
+from mlsysim.solvers.kv_cache import KVCacheResult, cache_of
+from mlsysim.solvers.prefill import Prefill
+from mlsysim.solvers.request import BLOCK_SIZE, check_generator, check_lengths
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -33,7 +41,7 @@ class ServingResult(Shown):
     prefill
         The step that reads the prompts.
     decode
-        The mean decode step, at context ``prompt + output/2``.
+        The mean decode step, at context ``prompt + output/2``, as the engine gives it.
     prompt, output
         Tokens in and out of each request. [token]
     fit
@@ -44,6 +52,8 @@ class ServingResult(Shown):
         Bytes of the whole cache on all devices when the last token is written. [B]
     max_concurrency
         Sequences of this length whose cache fits beside the weights; 0 if none does.
+    memory
+        How the cache is laid out, contiguous and paged.
     """
 
     prefill: PerformanceProfile
@@ -54,6 +64,7 @@ class ServingResult(Shown):
     kv_per_token: float
     cache: float
     max_concurrency: int
+    memory: KVCacheResult
 
     @property
     def ttft(self) -> Quantity:
@@ -117,6 +128,8 @@ class ServingResult(Shown):
             ("KV cache per token", self.kv_cache_per_token),
             ("KV cache", self.kv_cache),
             ("Max concurrency", self.max_concurrency),
+            ("Paged concurrency", self.memory.paged.sequences),
+            ("Contiguous concurrency", self.memory.contiguous.sequences),
             ("Memory", str(self.fit)),
         ]
 
@@ -133,6 +146,9 @@ class ServingModel:
         *,
         prompt: int = 512,
         output: int = 128,
+        longest_output: int | None = None,
+        shared_prefix: int = 0,
+        block_size: int = BLOCK_SIZE,
         tp_size: int = 1,
         link: Link | None = None,
         calibration: str | Calibration | None = None,
@@ -149,6 +165,9 @@ class ServingModel:
             As for ``Engine.solve``.
         prompt, output
             Tokens that each request brings, and tokens that it gets. [token]
+        longest_output, shared_prefix, block_size
+            As for ``KVCacheModel.solve``: the tokens that a contiguous cache keeps room for, those that
+            all prompts begin with, and those of a block. [token]
 
         Returns
         -------
@@ -168,48 +187,43 @@ class ServingModel:
         ('128 KiB', 'Memory Bound')
         """
         given = Arguments("ServingModel.solve")
-        if isinstance(hardware, Accelerator) and not isinstance(model, Transformer | Accelerator):
-            given.fault(f"model must generate text, as Models.Llama3_8B does; got {model!r}")
-        else:
-            check_pair(given, model, hardware)
-        given.count("batch_size", batch_size)
-        given.take(parse_precision, precision, PRECISIONS["fp16"])
-        written = given.count("output", output)
-        read = given.count("prompt", prompt)
-        if isinstance(model, Transformer) and read + written > model.context:
-            given.fault(
-                f"prompt and output, {read + written:,} tokens, exceed the context of {model}, "
-                f"{model.context:,} tokens"
-            )
+        check_generator(given, model, hardware)
+        batch = given.count("batch_size", batch_size)
+        number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
+        lengths = check_lengths(
+            given,
+            model,
+            prompt,
+            output,
+            longest_output=longest_output,
+            shared_prefix=shared_prefix,
+            block_size=block_size,
+        )
         given.close()
 
-        def step(phase: Phase, **length: int) -> PerformanceProfile:
-            return Engine.solve(
-                model,
-                hardware,
-                batch_size,
-                precision,
-                phase=phase,
-                tp_size=tp_size,
-                link=link,
-                calibration=calibration,
-                context=length.get("context"),
-                prompt=length.get("prompt"),
-            )
+        options: dict[str, Any] = {
+            "precision": number_format,
+            "tp_size": tp_size,
+            "link": link,
+            "calibration": calibration,
+        }
 
-        prefill = step(Phase.PREFILL, prompt=read)
-        decode = step(Phase.DECODE, context=read + written // 2)
-        full = step(Phase.DECODE, context=read + written)
-        number_format = decode.precision
-        room = hardware.capacity_si - (full.work.resident - full.work.state)
-        each = full.work.state / full.batch_size
+        def step(context: int) -> PerformanceProfile:
+            return Engine.solve(model, hardware, batch, phase=Phase.DECODE, context=context, **options)
+
+        prompts = Prefill(model=model, hardware=hardware, prompt=lengths.prompt, options=options)
+        prefill = prompts.after_prefix(batch, lengths.shared)
+        decode, full = step(lengths.prompt + lengths.output // 2), step(lengths.total)
+        memory = cache_of(model, hardware, batch, number_format, lengths=lengths, tp_size=full.tp_size)
+        spared = (batch - 1) * memory.paged.shared
         return ServingResult(
             prefill=prefill,
             decode=decode,
-            prompt=read,
-            output=written,
-            fit=full.fit,
-            cache=full.work.state * full.tp_size,
-            kv_per_token=kv_bytes_per_token(model, number_format),
-            max_concurrency=max(0, int(room // each)),
+            prompt=lengths.prompt,
+            output=lengths.output,
+            fit=replace(full.fit, required=full.work.resident - spared),
+            cache=(full.work.state - spared) * full.tp_size,
+            kv_per_token=memory.per_token,
+            max_concurrency=memory.exact_sequences,
+            memory=memory,
         )

@@ -134,3 +134,48 @@ def test_all_wrong_arguments_are_named_at_once(hand):
         ServingModel().solve(hand, toy(), batch_size=0, precision="fp17", prompt=0, output=0)
     for word in ("batch_size", "fp17", "prompt", "output"):
         assert word in str(caught.value)
+
+
+def test_a_shared_prefix_is_read_once_and_cached_once(hand):
+    """Four prompts of 100 share 64: 64 + 4·36 = 208 rows of 180e6 FLOP, scores 4(2e8 − 81.92e6) + 81.92e6 and
+    four heads of 1e7; 64 + 4·46 = 248 tokens are cached at the end.
+    """
+    r = ServingModel().solve(hand, toy(), 4, prompt=100, output=10, shared_prefix=64, calibration="ideal")
+    flops = 208 * 180e6 + 4 * (2e8 - 81.92e6) + 81.92e6 + 4e7
+
+    assert r.ttft.to("us").magnitude == pytest.approx(flops / 100e12 * 1e6, rel=1e-12)
+    assert r.kv_cache.to("MB").magnitude == pytest.approx(248 * 0.02, rel=1e-12)
+    assert r.fit.required == pytest.approx(200e6 + 248 * 20_000, rel=1e-12)
+    assert r.max_concurrency == int((63.8e9 - 64 * 20_000) // (46 * 20_000))
+    assert r.decode == ServingModel().solve(hand, toy(), 4, prompt=100, output=10, calibration="ideal").decode
+
+
+def test_as_many_fit_as_are_said_to_with_a_prefix(hand):
+    options = {"prompt": 100, "output": 10, "shared_prefix": 64}
+    most = ServingModel().solve(hand, toy(), **options).max_concurrency
+
+    assert ServingModel().solve(hand, toy(), most, **options).fits
+    assert not ServingModel().solve(hand, toy(), most + 1, **options).fits
+
+
+def test_the_layouts_are_beside_the_exact_number(hand):
+    """110 tokens need seven blocks, 112 tokens; a contiguous cache keeps room for 500 tokens."""
+    r = ServingModel().solve(hand, toy(), prompt=100, output=10, longest_output=400)
+
+    assert r.memory.paged.sequences == int(63.8e9 // (112 * 20_000))
+    assert r.memory.contiguous.sequences == int(63.8e9 // (500 * 20_000))
+    assert r.max_concurrency == 29_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"shared_prefix": 512}, "shared_prefix (512) must be shorter than prompt (512)"),
+        ({"longest_output": 5}, "longest_output (5) must be at least output (128)"),
+        ({"block_size": 0}, "block_size must be a whole number of at least 1; got 0"),
+    ],
+)
+def test_a_wrong_layout_is_named(hand, wrong, said):
+    with pytest.raises(ArgumentError) as caught:
+        ServingModel().solve(hand, toy(), **wrong)
+    assert said in str(caught.value)
