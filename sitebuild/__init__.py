@@ -7,6 +7,7 @@ order in which a page passes through them:
 ``qmd``          a ``.qmd`` file as front matter, Markdown and cells
 ``execute``      the cells, run in a kernel or taken from the cache
 ``outputs``      the executed page as Markdown
+``drawing``      pictures made small
 ``shortcodes``   ``{{< name … >}}``
 ``crossref``     numbers of figures, tables and equations
 ``pandoc``       Markdown as HTML, with ``filter.lua``

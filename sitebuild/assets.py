@@ -1,7 +1,8 @@
-"""Files beside the pages: resources, what pages refer to, redirects, the sitemap."""
+"""Files beside the pages: resources, what pages refer to, redirects, the sitemap, feeds."""
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import posixpath
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from sitebuild import globs, links
 from sitebuild.config import Config, as_list
-from sitebuild.pages import Page
+from sitebuild.listing import Entry
+from sitebuild.pages import LOST, Page
+from sitebuild.pandoc import Snippets
 
 REDIRECT = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Moved</title>
@@ -81,12 +84,50 @@ def write_redirects(config: Config, pages: Mapping[str, Page], site: Path) -> No
 
 def write_sitemap(config: Config, pages: Mapping[str, Page], site: Path) -> None:
     """Write the sitemap of a site that has an address."""
-    base = str(config.website.get("site-url") or "").rstrip("/")
-    if not base:
+    if not config.address:
         return
-    rows = "".join(f"<url><loc>{html.escape(f'{base}/{p.html}')}</loc></url>\n" for p in pages.values())
+    shown = [page.html for page in pages.values() if page.path != LOST]
+    rows = "".join(f"<url><loc>{html.escape(f'{config.address}/{path}')}</loc></url>\n" for path in shown)
     (site / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{rows}</urlset>\n',
         encoding="utf-8",
     )
+
+
+def write_feeds(config: Config, pages: Mapping[str, Page], texts: Snippets, site: Path) -> None:
+    """Write an RSS feed for each list that asks for one, on a site that has an address."""
+    for page in pages.values():
+        if not (page.feed and config.address):
+            continue
+        front = page.document.front
+        about = front.get("description") or config.website.get("description") or ""
+        entries = [entry for found in page.listings if found.feed for entry in found.entries]
+        items = "".join(f"<item>{_item(entry, config, pages, texts)}</item>\n" for entry in entries)
+        head = _elements(
+            title=texts.plain(front.get("title") or config.title),
+            link=f"{config.address}/{page.html}",
+            description=texts.plain(about),
+        )
+        (site / page.feed).write_text(
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f'<rss version="2.0"><channel>{head}\n{items}</channel></rss>\n',
+            encoding="utf-8",
+        )
+
+
+def _item(entry: Entry, config: Config, pages: Mapping[str, Page], texts: Snippets) -> str:
+    page, day = pages.get(entry.href.lstrip("/")), entry.values.get("date")
+    address = f"{config.address}/{page.html}" if page else entry.href
+    dated = {"pubDate": f"{day:%a, %d %b %Y} 00:00:00 +0000"} if isinstance(day, dt.date) else {}
+    return _elements(
+        title=texts.plain(entry.values.get("title") or ""),
+        link=address,
+        guid=address,
+        description=texts.plain(entry.values.get("description") or ""),
+        **dated,
+    )
+
+
+def _elements(**values: str) -> str:
+    return "".join(f"<{name}>{html.escape(value)}</{name}>" for name, value in values.items() if value)

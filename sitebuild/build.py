@@ -241,7 +241,8 @@ def assemble(config: Config, navigation: Navigation, pages: dict[str, Page], sit
     assets.copy_referenced(config, site)
     assets.write_redirects(config, pages, site)
     assets.write_sitemap(config, pages, site)
-    links.check(site, {p.html: p.document.path for p in pages.values()}, config.report)
+    assets.write_feeds(config, pages, snippets, site)
+    links.check(site, {p.html: p.document.path for p in pages.values()}, config.report, config.site_path)
 
 
 # ---------------------------------------------------------------------- putting it in place

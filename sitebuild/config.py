@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -18,7 +19,7 @@ FILE = "_quarto.yml"
 METADATA = "_metadata.yml"
 JOINED = (
     *("css", "include-in-header", "include-before-body", "include-after-body"),
-    *("bibliography", "resources"),
+    *("bibliography", "resources", "filters"),
 )
 PATHS = (*JOINED, "csl", "image")
 SKIPPED = frozenset({"node_modules", "site_libs", "__pycache__"})
@@ -86,6 +87,16 @@ class Config:
     def title(self) -> str:
         """The name of the site."""
         return str(self.website.get("title") or self.project.get("title") or "")
+
+    @property
+    def address(self) -> str:
+        """Where the site will stand, without a slash at the end; empty where it has no address."""
+        return str(self.website.get("site-url") or "").rstrip("/")
+
+    @property
+    def site_path(self) -> str:
+        """The path of that address, with slashes at both ends; empty where there is no address."""
+        return urlsplit(self.address).path.rstrip("/") + "/" if self.address else ""
 
     @property
     def output(self) -> Path:

@@ -80,6 +80,23 @@ def localise(markup: str, page: str, pages: Collection[str]) -> str:
     return TAG.sub(tag, markup)
 
 
+def rooted(markup: str, base: str) -> str:
+    """Return HTML whose relative addresses begin with ``base``; nothing changes where that is empty.
+
+    Examples
+    --------
+    >>> rooted('<a href="b.html"></a><a href="#x"></a>', "/course/")
+    '<a href="/course/b.html"></a><a href="#x"></a>'
+    """
+
+    def address(found: re.Match[str]) -> str:
+        given = found[2] if found[2] is not None else found[3]
+        stays = not given or given.startswith(("#", "/")) or OUTSIDE.match(given)
+        return found[0] if stays else f'{found[1]}"{base}{given}"'
+
+    return TAG.sub(lambda found: ADDRESS.sub(address, found[0]), markup) if base else markup
+
+
 # ---------------------------------------------------------------------- what a page refers to
 @dataclass
 class References(HTMLParser):
@@ -165,7 +182,7 @@ def file_of(address: str, here: str) -> str:
 
 
 # ---------------------------------------------------------------------- the check
-def check(site: Path, sources: Mapping[str, Path], report: Report) -> None:
+def check(site: Path, sources: Mapping[str, Path], report: Report, base: str = "") -> None:
     """Look up every address on every page; put those that lead nowhere on the report.
 
     Parameters
@@ -177,6 +194,8 @@ def check(site: Path, sources: Mapping[str, Path], report: Report) -> None:
     report
         Gets an error for each address that names no file or no anchor, and for each thing that a
         page would load from another host; a warning for an id that stands twice.
+    base
+        The path at which the site will stand, as `rooted` writes it.
     """
     pages = {
         path.relative_to(site).as_posix(): references(path.read_text(encoding="utf-8"))
@@ -190,7 +209,7 @@ def check(site: Path, sources: Mapping[str, Path], report: Report) -> None:
         for address in filter(REMOTE.match, found.loaded):
             _say(report, source, f"the page loads {address} from another host", address)
         for address in (*found.followed, *found.loaded):
-            problem = _problem(address, page, site, pages)
+            problem = _problem(address.removeprefix(base), page, site, pages)
             if problem:
                 _say(report, source, f"broken link {address}: {problem}", address)
     _check_sheets(site, report)

@@ -45,6 +45,7 @@ class Listing:
     counts: bool
     columns: int
     classes: str
+    feed: bool = False
 
 
 def read(spec: Any, page: str, config: Config, fronts: Mapping[str, Mapping[str, Any]]) -> list[Listing]:
@@ -108,6 +109,7 @@ def _listing(
         counts=wanted != "unnumbered",
         columns=int(given.get("grid-columns", 3)),
         classes=" ".join(c for c in ("table-striped", "table-hover") if given.get(c)),
+        feed=bool(given.get("feed")),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from sitebuild import drawing
 from sitebuild.errors import shown
 from sitebuild.execute import Executed
 from sitebuild.kernel import ANSI
@@ -39,7 +40,6 @@ CODE_ATTRIBUTES = (
 DIAGRAM = re.compile(rf"^([ \t]*`{{3,}})[ \t]*\{{({'|'.join(DIAGRAMS)})\}}[ \t]*$", re.MULTILINE)
 LITERAL = re.compile(r"^([ \t]*)(`{3,})[ \t]*\{\{([A-Za-z]+)\}\}[ \t]*(\n.*)$", re.DOTALL)
 LITERAL_SPAN = re.compile(r"(`+)\{\{(\w+)\}\}([^`]+\1)")
-SVG_ASIDES = re.compile(r"<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*|[ \t]*<metadata>.*?</metadata>\n?", re.DOTALL)
 
 
 def to_markdown(executed: Executed, *, figures: Path, href: str, defaults: Mapping[str, Any]) -> str:
@@ -218,8 +218,7 @@ class _Cell:
         name = f"{stem}-output-{position}.{PICTURES[mime]}"
         self.figures.mkdir(parents=True, exist_ok=True)
         if mime == "image/svg+xml":
-            text = SVG_ASIDES.sub("", data)
-            (self.figures / name).write_text(text, encoding="utf-8")
+            (self.figures / name).write_text(drawing.slim(data), encoding="utf-8")
         else:
             (self.figures / name).write_bytes(base64.b64decode(data))
         return name

@@ -28,6 +28,7 @@ HEADING = re.compile(
     re.DOTALL,
 )
 STATUS = "execution-status"
+LOST = "404.qmd"
 
 
 @dataclass
@@ -52,6 +53,12 @@ class Page:
         return posixpath.splitext(self.path)[0] + ".ipynb"
 
     @property
+    def feed(self) -> str:
+        """Path of the page's feed in the finished site, if one of its lists has one."""
+        path = posixpath.splitext(self.path)[0] + ".xml"
+        return path if any(found.feed for found in self.listings) else ""
+
+    @property
     def runs(self) -> bool:
         """Whether the page has code cells."""
         return any(part.kind == "code" for part in self.document.parts)
@@ -62,7 +69,8 @@ def library() -> dict[str, str]:
     files = {}
     for kind in ("css", "js"):
         parts = sorted(THEME.glob(f"*.{kind}"))
-        files[f"site.{kind}"] = "\n".join(part.read_text(encoding="utf-8") for part in parts)
+        lines = (line.strip() for part in parts for line in part.read_text(encoding="utf-8").splitlines())
+        files[f"site.{kind}"] = "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
     return files
 
 
@@ -116,7 +124,8 @@ class Composer:
             body=Markup(body),  # noqa: S704  Pandoc's, from the project's own sources
             toc=Markup(page.body.toc) if _sections(page.body.toc) > 1 else "",  # noqa: S704
         )
-        return links.localise(html, page.path, self.pages)
+        html = links.localise(html, page.path, self.pages)
+        return links.rooted(html, self.config.site_path) if page.path == LOST else html
 
     # ------------------------------------------------------------------ parts of the context
     def _head(self, page: Page) -> dict[str, Any]:
@@ -124,8 +133,8 @@ class Composer:
         title = self.snippets.plain(options.get("pagetitle") or self.navigation.title(page.path))
         site = self.snippets.plain(self.config.title)
         description = front.get("description") or web.get("description") or ""
-        base = str(web.get("site-url") or "").rstrip("/")
-        canonical = f"{base}/{page.html}" if base else ""
+        base = self.config.address
+        canonical = f"{base}/{page.html}" if base and page.path != LOST else ""
         image = front.get("image") or web.get("image")
         social = [
             ("og:title", title),
@@ -143,6 +152,7 @@ class Composer:
             "description_text": self.snippets.plain(description),
             "keywords": as_list(options.get("keywords")),
             "canonical": canonical,
+            "feeds": [(title, f"/{page.feed}")] if page.feed and base else [],
             "social": [pair for pair in social if pair[1]] if web.get("open-graph") else [],
             "favicon": "/" + str(web["favicon"]).lstrip("/") if web.get("favicon") else "",
             "css": as_list(options.get("css")),
@@ -203,7 +213,9 @@ class Composer:
         title = navbar.get("title", self.config.title)
         return {
             "nav": self.navigation,
-            "root": posixpath.relpath(".", posixpath.dirname(page.path) or ".") + "/",
+            "root": self._root(page),
+            "citations_hover": options.get("citations-hover") is not False,
+            "footnotes_hover": options.get("footnotes-hover") is not False,
             "version": self.version,
             "brand": title if isinstance(title, str) else "",
             "brand_href": navbar.get("logo-href", f"/{self._home()}"),
@@ -215,6 +227,12 @@ class Composer:
             "reader_mode": bool(web.get("reader-mode")),
             "body_classes": _classes(options, self.navigation.sidebar(page.path) is not None, navbar),
         }
+
+    def _root(self, page: Page) -> str:
+        """Return the way to the root of the site; the page for lost addresses may be shown anywhere."""
+        if page.path == LOST and self.config.site_path:
+            return self.config.site_path
+        return posixpath.relpath(".", posixpath.dirname(page.path) or ".") + "/"
 
     def _home(self) -> str:
         """Return the page that the name of the site leads to."""
@@ -263,7 +281,11 @@ class Composer:
             "source": ("View source", f"{repo}{inside}/blob/{branch}/{file}"),
             "issue": ("Report an issue", str(web.get("issue-url") or f"{repo}{inside}/issues/new")),
         }
-        return [known[name] for name in wanted if name in known and (repo or name == "issue")]
+        return [
+            known[name]
+            for name in wanted
+            if name in known and (repo or (name == "issue" and web.get("issue-url")))
+        ]
 
     def _status(self, body: str) -> str:
         """Fill ``::: {#execution-status}`` with a table of all pages that run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 
 import pypandoc
 
+from sitebuild import settings
 from sitebuild.config import as_list
 from sitebuild.errors import SiteError
 
@@ -80,6 +82,14 @@ def convert(
         Where Pandoc cannot read the page, or a bibliography does not exist.
     """
     mark = uuid.uuid4().hex
+    for given in as_list(options.get("filters")):
+        if not str(given).endswith(".lua"):
+            warn(f"filters: {str(given).lstrip('/')} is not run, only Lua filters of the project are")
+    filters = [
+        _file(root, given, page, "filters")
+        for given in as_list(options.get("filters"))
+        if str(given).endswith(".lua")
+    ]
     files = [
         _file(root, given, page, name)
         for name in ("bibliography", "csl")
@@ -100,15 +110,17 @@ def convert(
         ]
         if options.get("toc"):
             arguments += ["--toc", "--toc-depth", str(options.get("toc-depth", 3))]
+        arguments += [x for one in filters for x in ("--lua-filter", one)]
         if cites:
             arguments.append("--citeproc")
             arguments += [x for book in books for x in ("--bibliography", book)]
             arguments += [x for style in files[len(books) :] for x in ("--csl", style)]
         arguments += ["--lua-filter", str(HERE / "filter.lua")]
-        out = _run(arguments, markdown, page)
+        out = _run(arguments, markdown, page, root)
         for message in _messages(log):
             warn(message)
     _, toc, body = out.split(mark)
+    body = re.sub(r'(<span class="citation") data-cites="[^"]*"', r"\1", body)
     return Body(body.strip(), re.sub(r' id="toc-[^"]*"', "", toc).strip())
 
 
@@ -133,10 +145,13 @@ def _metadata(options: Mapping[str, Any], markdown: str, cites: bool) -> dict[st
             found[f"sitebuild-{name}"] = str(value).lower() if isinstance(value, bool) else str(value)
     if not cites:
         found["sitebuild-no-bibliography"] = "true"
-    return found
+    own = {name: value for name, value in options.items() if name not in settings.TABLES["top"]}
+    return {**{n: v for n, v in own.items() if isinstance(v, str | bool | int | float)}, **found}
 
 
-def _run(arguments: list[str], text: str, page: Path | None) -> str:
+def _run(arguments: list[str], text: str, page: Path | None, root: Path | None = None) -> str:
+    # Filters find the project as they find it under Quarto.
+    project = {"QUARTO_PROJECT_DIR": str(root)} if root else {}
     done = subprocess.run(  # noqa: S603  the program is Pandoc and the arguments are ours
         [program(), *arguments],
         input=text,
@@ -144,6 +159,7 @@ def _run(arguments: list[str], text: str, page: Path | None) -> str:
         encoding="utf-8",
         check=False,
         cwd=page.parent if page else None,
+        env={**os.environ, **project},
     )
     if done.returncode:
         raise SiteError(page or "pandoc", None, f"Pandoc stopped: {done.stderr.strip()}")

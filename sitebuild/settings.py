@@ -124,6 +124,7 @@ fig-format                 retina png svg jpeg
 include-in-header          any
 include-before-body        any
 include-after-body         any
+filters                    texts
 html-math-method           any
 link-external-newwindow    flag
 link-external-icon         flag
@@ -132,6 +133,8 @@ csl                        text
 nocite                     text
 citeproc                   flag
 link-citations             flag
+citations-hover            flag
+footnotes-hover            flag
 suppress-bibliography      flag
 reference-section-title    text
 lang                       text
@@ -182,6 +185,7 @@ max-items               number
 max-description-length  number
 grid-columns            number
 image-placeholder       text
+feed                    any
 table-striped           flag
 table-hover             flag
 """
@@ -199,29 +203,28 @@ enabled  flag
 ELSEWHERE = """
 abbreviations about affiliation algolia alignment announcement appendix-cite-as appendix-style
 article author-meta axe background backgroundcolor bibliographystyle book border brand cache
-canonical-url card-style citation citation-location citations-hover cite-method classoption
-code-annotations code-block-bg code-block-border-left code-link code-links code-tools collapse
-collapse-after collapse-below colorlinks comments cookie-consent copy-button copyright crossref
-crossrefs-hover daemon daemon-restart date-format date-meta date-modified debug
-default-image-extension description-meta df-print doi dpi draft-mode drafts editor
-email-obfuscation embed-resources feed field-links field-types fig-align fig-asp fig-cap-location
-fig-env fig-pos fig-responsive filter-ui filters fontcolor fontsize footnotes-hover foreground
-format-links freeze from funding google-analytics google-scholar grid grid-item-align
-grid-item-border header-includes highlight-style html-q-tags html-table-processing
-identifier-prefix image-align image-height image-lazy-loading image-width indented-code-classes
-institute interlinks ipynb-filters ipynb-shell-interactivity keep-hidden keep-ipynb keep-md kernel
-knitr language lib-dir license lightbox linestretch link-external-filter linkcolor logo logo-dark
-logo-light mainfont manuscript margin-bottom margin-footer margin-header margin-left margin-right
-margin-top max-width mermaid mermaid-format metadata-files minimal monobackgroundcolor monofont
-notebook-links notebook-preview-options notebook-view number-offset other-links output-ext
-output-file page-size params plotly-connected post-render pre-render prefer-html preview profile
-publish quarto-required reader reference-location related-formats-title repo-link-rel
-repo-link-target section-divs self-contained server shortcodes show-item-context site-path
-slide-level sort-ui standalone strip-comments style subject syntax-definitions syntax-highlighting
-tabsets tbl-cap-location tbl-colwidths template template-params template-partials thanks
-title-block-author-single title-block-banner-color title-block-categories title-block-style
-title-delim title-meta title-prefix toc-expand toc-location toggle-position top-level-division
-twitter-card validate-yaml webtex wrap
+canonical-url card-style citation citation-location cite-method classoption code-annotations
+code-block-bg code-block-border-left code-link code-links code-tools collapse collapse-after
+collapse-below colorlinks comments cookie-consent copy-button copyright crossref crossrefs-hover
+daemon daemon-restart date-format date-meta date-modified debug default-image-extension
+description-meta df-print doi dpi draft-mode drafts editor email-obfuscation embed-resources
+field-links field-types fig-align fig-asp fig-cap-location fig-env fig-pos fig-responsive
+filter-ui fontcolor fontsize foreground format-links freeze from funding google-analytics
+google-scholar grid grid-item-align grid-item-border header-includes highlight-style html-q-tags
+html-table-processing identifier-prefix image-align image-height image-lazy-loading image-width
+indented-code-classes institute interlinks ipynb-filters ipynb-shell-interactivity keep-hidden
+keep-ipynb keep-md kernel knitr language lib-dir license lightbox linestretch link-external-filter
+linkcolor logo logo-dark logo-light mainfont manuscript margin-bottom margin-footer margin-header
+margin-left margin-right margin-top max-width mermaid mermaid-format metadata-files minimal
+monobackgroundcolor monofont notebook-links notebook-preview-options notebook-view number-offset
+other-links output-ext output-file page-size params plotly-connected post-render pre-render
+prefer-html preview profile publish quarto-required reader reference-location
+related-formats-title repo-link-rel repo-link-target section-divs self-contained server shortcodes
+show-item-context site-path slide-level sort-ui standalone strip-comments style subject
+syntax-definitions syntax-highlighting tabsets tbl-cap-location tbl-colwidths template
+template-params template-partials thanks title-block-author-single title-block-banner-color
+title-block-categories title-block-style title-delim title-meta title-prefix toc-expand
+toc-location toggle-position top-level-division twitter-card validate-yaml webtex wrap
 """
 
 

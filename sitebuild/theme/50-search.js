@@ -102,10 +102,39 @@
     }
     text.append(...marked(excerpt(entry, words), words));
     link.append(head, text);
-    link.addEventListener("click", () => dialog.close());
+    link.addEventListener("click", () => {
+      try { sessionStorage.setItem("search-words", JSON.stringify(words)); } catch { /* nothing is marked */ }
+      dialog.close();
+      if (link.pathname === location.pathname) mark();
+    });
     item.append(link);
     return item;
   };
+
+  // The page that a hit leads to shows the words that were looked for.
+  const mark = () => {
+    let words;
+    try {
+      words = JSON.parse(sessionStorage.getItem("search-words"));
+      sessionStorage.removeItem("search-words");
+    } catch { /* nothing was kept */ }
+    if (!words || !window.Highlight) return;
+    const ranges = [];
+    const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const text = walker.currentNode.data.toLowerCase();
+      for (const word of words) {
+        for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+          const range = new Range();
+          range.setStart(walker.currentNode, at);
+          range.setEnd(walker.currentNode, at + word.length);
+          ranges.push(range);
+        }
+      }
+    }
+    CSS.highlights.set("search-words", new Highlight(...ranges));
+  };
+  mark();
 
   const search = async () => {
     const index = await load();

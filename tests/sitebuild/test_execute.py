@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import sitebuild
+from sitebuild.drawing import ASIDES
 from sitebuild.errors import CellError, SiteError
 from sitebuild.execute import Executed, execute
-from sitebuild.outputs import SVG_ASIDES
 from sitebuild.qmd import parse
 
 PAGE = """\
@@ -161,7 +161,7 @@ def test_a_second_run_prints_the_same(page, folder):
     assert [c["id"] for c in again.notebook.cells] == [c["id"] for c in page.notebook.cells]
     assert again.notebook.cells[1].outputs == page.notebook.cells[1].outputs
     drawn = [done.notebook.cells[-1].outputs[0].data["image/svg+xml"] for done in (page, again)]
-    assert SVG_ASIDES.sub("", drawn[0]) == SVG_ASIDES.sub("", drawn[1])
+    assert ASIDES.sub("", drawn[0]) == ASIDES.sub("", drawn[1])
 
 
 @pytest.mark.usefixtures("page")
