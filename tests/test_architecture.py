@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mlsysim"
 LAYERS = (  # a module imports only from lines above its own; modules of a line do not see each other
     ("core.errors",),
     ("core.constants", "core.arrays", "core.queueing"),
-    ("core.arguments", "core.precision", "format"),
+    ("core.arguments", "core.precision", "format", "answers"),
     ("core.specs", "core.parallelism"),
     ("core.systems", "core.models.base"),
     (
@@ -100,7 +100,8 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("measurements",),
     ("mapping",),
     ("mapping_collectives", "mapping_training"),
-    ("widgets", "course", "validation"),
+    ("widgets", "exercises", "validation"),
+    ("course",),
     ("report",),
     ("cli",),
     ("__init__", "__main__"),

@@ -1,7 +1,7 @@
 import pytest
 
 from mlsysim import Q_, ArgumentError, Bottleneck
-from mlsysim.course import ClaimError, Exercise, Misconception, Outcome, check, claim, predict
+from mlsysim.course import ClaimError, Exercise, Misconception, Outcome, check, claim, predict, progress
 
 EX = Exercise(
     name="Exercise 1",
@@ -113,3 +113,14 @@ def test_the_page_can_take_the_note_away_when_a_reader_commits():
     assert "The engine says 1.5x.<span" in shown
     assert 'class="mls-reveal-note"> You made no guess' in shown
     assert "mls-reveal-note" not in predict("How many?", 3)._repr_html_()
+
+
+def test_progress_holds_the_last_verdict_on_each_exercise():
+    """Wrong at first, then right: right. Blank: not answered yet."""
+    one, two = (Exercise(name=f"Exercise {n} of progress", answer=lambda: 2) for n in (1, 2))
+    for exercise, answer in ((one, 3), (two, None), (one, 2)):
+        check(exercise, answer)
+    mine = dict(progress().rows())
+    assert mine["Exercise 1 of progress"] == "right"
+    assert mine["Exercise 2 of progress"] == "not answered yet"
+    assert progress().title == f"{progress().right} of {len(mine)} exercises right"
