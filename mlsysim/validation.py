@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mlsysim import mapping_collectives, mapping_training
+from mlsysim import mapping_collectives, mapping_facts, mapping_training
 from mlsysim.core.calibration import Calibration, preset
 from mlsysim.core.errors import ArgumentError, MLSysError, suggestion
 from mlsysim.format import html_table, number, text_table
 from mlsysim.mapping import Run, is_sourced, map_row
 from mlsysim.mapping_collectives import CollectiveRun
+from mlsysim.mapping_facts import FactRun
 from mlsysim.mapping_training import TrainingRun
 from mlsysim.measurements import Measurement, read
 
@@ -37,7 +38,7 @@ class Row:
     predicted
         In the same unit; None where the row is skipped.
     calibration
-        Name of the preset that was used; empty for the family's usual one.
+        Name of the preset that was used; empty for the family's usual one, and where none enters.
     remarks
         What was assumed.
     reason
@@ -262,7 +263,8 @@ def validate(
     categories
         The categories to score; all of the table if left out.
     calibration
-        What to use for every row, in place of the preset that belongs to its software.
+        What to use for every row, in place of the preset that belongs to its software. Collectives take the
+        preset of its name for networks, or are skipped if there is none.
 
     Returns
     -------
@@ -287,18 +289,21 @@ def validate(
     return ValidationResult(path=str(path), calibration="" if chosen is None else chosen.name, rows=rows)
 
 
-_MAPPERS: Mapping[str, tuple[Callable[[Measurement], CollectiveRun | TrainingRun], Callable[..., bool]]] = {
+_MAPPERS: Mapping[
+    str, tuple[Callable[[Measurement], CollectiveRun | FactRun | TrainingRun], Callable[..., bool]]
+] = {
     mapping_collectives.CATEGORY: (
         mapping_collectives.map_collective,
         mapping_collectives.is_sourced_collective,
     ),
     mapping_training.CATEGORY: (mapping_training.map_training, mapping_training.is_sourced_training),
+    mapping_facts.CATEGORY: (mapping_facts.map_fact, mapping_facts.is_sourced_fact),
 }
 """Categories whose rows are no call of the engine: what makes a row a run, and tells whether it could be."""
 
 
 def _score(row: Measurement, calibration: Calibration | None) -> Row:
-    run: Run | CollectiveRun | TrainingRun | None = None
+    run: Run | CollectiveRun | FactRun | TrainingRun | None = None
     predicted, reason = None, ""
     find, has_figures = _MAPPERS.get(row["category"], (map_row, is_sourced))
     try:

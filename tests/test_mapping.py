@@ -208,7 +208,7 @@ def test_tensor_parallel_devices_are_joined_by_their_own_link_or_by_what_the_row
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ({"category": "6_collectives"}, "category not covered yet"),
+        ({"category": "9_kernel_peak"}, "category not covered yet"),
         ({"confidence": "low"}, "confidence low"),
         ({"metric": "happiness"}, "metric not covered: happiness"),
         ({"batch_or_concurrency": "max (in-flight)"}, "in-flight batching hides the batch"),

@@ -136,7 +136,7 @@ def flops_per_token(
     model: Transformer,
     prompt: Any,
     attention: str = Attention.CAUSAL,
-    recompute: Recompute = Recompute.NONE,
+    recompute: str = Recompute.NONE,
 ) -> Any:
     """Return the FLOP that training does for one token: what MFU counts, or HFU. [FLOP/token]
 
@@ -153,8 +153,9 @@ def flops_per_token(
     w = transformer.weights(model)
     visited = w.dense + w.expert * model.experts_per_token * model.moe_layers
     whole = 2 if Attention(attention) is Attention.FULL else 1
-    layers = PASSES + (recompute is Recompute.FULL)
-    scores = PASSES + (recompute is not Recompute.NONE)
+    again = Recompute(recompute)
+    layers = PASSES + (again is Recompute.FULL)
+    scores = PASSES + (again is not Recompute.NONE)
     matrices = layers * 2 * (visited - w.table) + PASSES * 2 * w.table
     return matrices + scores * whole * transformer.score_flops(model, prompt) / prompt
 
