@@ -28,7 +28,7 @@ import numpy.typing as npt
 from mlsysim.core import collective_calibration as collectives
 from mlsysim.core.counting.sharding import Microbatch, stage_work
 from mlsysim.core.errors import MLSysError
-from mlsysim.core.training_step import exchanges
+from mlsysim.core.training_step import exchanges, idle_microbatches
 from mlsysim.mapping_training import CATEGORY, TrainingRun, map_training
 from mlsysim.measurements import Measurement, read
 
@@ -119,7 +119,7 @@ class Sample:
             sent.tensor + sent.expert + sent.context + sent.pipeline,
             sent.data,
             r.memory.update_bytes / r.terms.bandwidth,
-            micro.count + (run.split.pp_size - 1) / run.split.interleave,
+            micro.count + idle_microbatches(run.split, micro.count),
             measured,
         ]
 

@@ -36,19 +36,20 @@ SILENT = (
 SENTENCE = re.compile(r"(?<=[.!?:;])\s+(?=[^\d\s])|\n\s*\n|^\s*[-*] ", re.MULTILINE)
 TOKEN = re.compile(r"[^\s,;()\[\]{}\"“”*_|/=<>–—]+")
 NUMERAL = re.compile(r"[+−\-~≈×]?\d[\d.,  ]*(?:x|%|×)?[.!?:]?")
+THOUSANDS = re.compile(r"(?<=\d)[,_](?=\d{3})")
 YEAR = re.compile(r"(19|20)\d\d[.!?:]?")
 
 
 def prose(source: str) -> str:
     for pattern, put in SILENT:
         source = pattern.sub(put, source)
-    return source
+    return THOUSANDS.sub("", source)
 
 
 def vouched(source: str) -> set[str]:
     """Numerals of the claims of a page."""
     claims = [f"{text} {rest}" for cell in CELL.findall(source) for text, rest in CLAIM.findall(cell + "\n")]
-    return {numeral(token) for claim in claims for token in re.findall(r"\d[\d.,_]*", claim)}
+    return {numeral(token) for claim in claims for token in re.findall(r"\d[\d.]*", THOUSANDS.sub("", claim))}
 
 
 def numeral(token: str) -> str:
@@ -79,6 +80,7 @@ HIDDEN = '```{python}\n#| include: false\nclaim("a percent counts 15 times", rat
     ("source", "found"),
     [
         ("It takes 78 ms.", 1),
+        ("It takes 1,000 GPUs.", 1),
         ("It is 1.4x as fast, or 40% more.", 2),
         ("A percent counts 15 times as much.\n\n" + HIDDEN, 0),
         ("A percent counts 16 times as much.\n\n" + HIDDEN, 1),

@@ -6,6 +6,7 @@ a stage, and exchanges inside it that hide behind a share :math:`h` of its compu
 .. math:: T = \left(m + \frac{p - 1}{v}\right) t + T_{data} + T_{optimizer},
           \qquad t = t_{compute} + \max(0,\, t_{exchange} - h\, t_{compute})
 
+With :math:`m < p` a step takes no less than :math:`(p + (m - 1)/v)\, t`: each microbatch must pass all parts.
 Gradients are summed once a step (with ZeRO-3, weights are gathered twice and gradients scattered once for
 every microbatch); what of it does not hide behind compute that goes on meanwhile is :math:`T_{data}`.
 
@@ -208,6 +209,23 @@ def exchanges(
     )
 
 
+def idle_microbatches(split: Parallelism, microbatches: int) -> float:
+    """Return how many microbatches' time a stage waits in a step.
+
+    The pipeline fills and empties; with fewer microbatches than stages, the parts of a stage wait
+    for each other besides, as one microbatch must pass them all.
+
+    Examples
+    --------
+    >>> idle_microbatches(Parallelism(pp_size=4, interleave=3), 6)
+    1.0
+    >>> idle_microbatches(Parallelism(pp_size=4, interleave=3), 1)  # four stages, one after the other
+    3.0
+    """
+    p, v, m = split.pp_size, split.interleave, microbatches
+    return max((p - 1) / v, p + (m - 1) / v - m)
+
+
 def step_time(
     compute: float,
     exchange: Exchange,
@@ -243,7 +261,7 @@ def step_time(
     whole = sum(inside.values())
     shown = max(0.0, whole - overlap.exchange * compute) / whole if whole else 0.0
     each = compute + shown * whole
-    idle = (split.pp_size - 1) / split.interleave
+    idle = idle_microbatches(split, microbatches)
     meanwhile = microbatches * compute if split.zero_stage is Zero.WEIGHTS else compute
     data = max(0.0, exchange.data - overlap.data * meanwhile)
     parts = {

@@ -153,7 +153,7 @@ class ParallelismOptimizer:
         zero_stages: Iterable[int] = (0, 1, 3),
         recomputes: Iterable[str | Recompute] = tuple(Recompute),
         context_sizes: Iterable[int] = (1,),
-        interleaves: Iterable[int] = (1, 2),
+        interleaves: Iterable[int] = (1, 2, 4, 8),
         **options: Any,
     ) -> ParallelismResult:
         """Return every split, ranked.

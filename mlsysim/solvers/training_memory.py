@@ -34,7 +34,7 @@ from mlsysim.core.counting.training import ADAM, Optimizer
 from mlsysim.core.counting.transformer import adapter_parameters
 from mlsysim.core.engine import check_pair
 from mlsysim.core.models import Transformer
-from mlsysim.core.parallelism import Parallelism
+from mlsysim.core.parallelism import Parallelism, Zero
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import Fit
@@ -103,9 +103,10 @@ class TrainingMemoryResult(Shown):
 
     @property
     def fit(self) -> Fit:
-        """Whether each device holds its part, and what is missing."""
-        need = self.states.total + self.activations
-        return Fit(required=need, capacity=self.hardware.capacity_si, devices=self.split.devices)
+        """Whether each device holds its part; copies of the weights help none, so they do not count."""
+        need, split = self.states.total + self.activations, self.split
+        shared = split.devices if split.zero_stage is Zero.WEIGHTS else split.tp_size * split.pp_size
+        return Fit(required=need, capacity=self.hardware.capacity_si, devices=shared)
 
     @property
     def fits(self) -> bool:

@@ -70,6 +70,20 @@ def test_the_bubble_is_the_published_fraction(stages, microbatches, parts):
     assert ratio == pytest.approx((stages - 1) / (parts * microbatches), rel=1e-12)
 
 
+@pytest.mark.parametrize(("microbatches", "rounds"), [(1, 4), (2, 4.5), (4, 5.5), (8, 9.5)])
+def test_few_microbatches_wait_for_every_part(microbatches, rounds):
+    """Four stages of two parts: one microbatch passes all eight parts, half a stage each: four rounds."""
+    t = step_time(
+        1.0,
+        Exchange(),
+        SERIAL,
+        Parallelism(pp_size=4, interleave=2),
+        microbatches=microbatches,
+        optimizer=0.0,
+    )
+    assert t.total == pytest.approx(rounds, rel=1e-12)
+
+
 def test_tensor_parallel_exchange_by_hand(hand):
     """Two of a box: four sums in ten layers of 100·1,000·2 B; a sum sends as much, at 1e11 B/s: 80 µs."""
     r = solve(hand, Parallelism(tp_size=2), batch=1)

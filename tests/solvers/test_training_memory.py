@@ -96,6 +96,12 @@ def test_what_does_not_fit_says_how_much_is_missing(hand):
     assert "does not fit: needs 1.628 GB, has 1 GB, 0.628 GB short; at least 2 devices" in repr(r)
 
 
+def test_copies_do_not_count_among_the_devices_that_hold_it(hand):
+    """1.628 GB on 1 GB: two devices if they split it; eight plain copies are as short as one."""
+    r = TrainingMemoryModel().solve(hand, toy(capacity=Q_("1 GB")), prompt=100, split=Parallelism(dp_size=8))
+    assert r.fit.least_devices == 2
+
+
 @given(
     dp=st.integers(1, 64),
     tp=st.sampled_from([1, 2, 4, 8]),
