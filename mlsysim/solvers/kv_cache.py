@@ -16,7 +16,7 @@ from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import Fit
 from mlsysim.core.specs import Accelerator
 from mlsysim.format import Shown
-from mlsysim.solvers.cache_layout import Allocation, Layout, layouts
+from mlsysim.solvers.cache_layout import Allocation, Layout, layouts, parse_allocation
 from mlsysim.solvers.request import BLOCK_SIZE, Lengths, check_generator, check_lengths
 
 
@@ -69,11 +69,11 @@ class KVCacheResult(Shown):
         """Sequences that fit if not a byte were set aside in vain; 0 if none does."""
         return max(0, int((self.paged.room - self.paged.shared) // self.paged.held))
 
-    def layout(self, allocation: Allocation) -> Layout:
+    def layout(self, allocation: str | Allocation) -> Layout:
         """Return the layout of that kind."""
-        return self.paged if allocation is Allocation.PAGED else self.contiguous
+        return self.paged if parse_allocation(allocation) is Allocation.PAGED else self.contiguous
 
-    def fit_as(self, allocation: Allocation, sequences: int | None = None) -> Fit:
+    def fit_as(self, allocation: str | Allocation, sequences: int | None = None) -> Fit:
         """Return whether weights and the cache of *sequences* (the batch if left out) fit so."""
         laid, batch = self.layout(allocation), self.batch_size if sequences is None else sequences
         required = self.weights + laid.shared + batch * laid.reserved

@@ -201,3 +201,11 @@ def test_an_unknown_allocation_is_named():
     assert parse_allocation("paged") is Allocation.PAGED
     with pytest.raises(ArgumentError, match="'contiguous' or 'paged'; got 'pagde'"):
         parse_allocation("pagde")
+
+
+def test_a_layout_is_named_by_its_word_and_an_unknown_one_is_refused(hand):
+    r = KVCacheModel().solve(hand, Hardware.Cloud.H100, prompt=100, output=28)
+    assert r.layout("paged") is r.paged
+    assert r.layout("contiguous") is r.contiguous
+    with pytest.raises(ArgumentError, match="allocation must be 'contiguous' or 'paged'; got 'pages'"):
+        r.layout("pages")
