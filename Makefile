@@ -11,7 +11,7 @@ NBVAL := $(BIN)/python -m pytest -p no:randomly --nbval --nbval-current-env \
 	--nbval-sanitize-with tests/notebooks/sanitize.cfg tests/notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help site test test-site test-notebooks lint format bless lab serve explorer bench clean
+.PHONY: help site test test-site test-scale test-notebooks lint format bless lab serve explorer bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -53,6 +53,16 @@ $(NPM)/ready: tests/site/package.json tests/site/package-lock.json
 test-site: $(VENV)/browser $(NPM)/ready ## Read the website of _site/ in a browser, page by page
 	@test -f _site/index.html || { echo "there is no website yet; run: make site"; exit 1; }
 	SITE=_site $(BIN)/python -m pytest -p no:randomly tests/site
+
+SCALE := .cache/scale
+
+$(SCALE)/ready: pyproject.toml
+	test -x $(SCALE)/bin/python || $(PYTHON) -m venv $(SCALE)
+	$(SCALE)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[scale]' pytest
+	@touch $@
+
+test-scale: $(SCALE)/ready ## Sweep on a Dask cluster of two workers, in an environment of its own
+	$(SCALE)/bin/python -m pytest tests/test_sweep_dask.py
 
 test-notebooks: $(VENV)/ready ## Run the notebooks alone and compare every output
 	$(NBVAL)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mlsysim"
 
 LAYERS = (  # a module imports only from lines above its own; modules of a line do not see each other
     ("core.errors",),
-    ("core.constants", "core.arrays", "core.queueing"),
+    ("core.constants", "core.arrays", "core.queueing", "progress"),
     ("core.arguments", "core.precision", "format", "answers"),
     ("core.specs", "core.parallelism"),
     ("core.systems", "core.models.base"),
@@ -49,6 +49,11 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("core.counting.sharding",),
     ("core.counting", "core.roofline", "core.collective_calibration", "registry"),
     ("core.training_step", "core.profile"),
+    ("core.step", "core.sweeps.axes"),
+    ("core.sweeps.columns", "core.sweeps.run"),
+    ("core.sweeps.cells", "core.sweeps.choice", "core.sweeps.export"),
+    ("core.sweeps.result",),
+    ("core.sweeps.steps",),
     ("core.engine",),
     ("core.attribution",),
     ("core.explanation",),
@@ -96,10 +101,11 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("solvers.capacity", "solvers.pipeline"),
     ("solvers.audit_stages",),
     ("solvers.audit",),
-    ("show", "plots", "measure", "catalogue"),
-    ("measurements",),
+    ("show", "plots", "measure", "catalogue", "sweeping"),
+    ("measurements", "plots_sweep"),
     ("mapping",),
     ("mapping_collectives", "mapping_training"),
+    ("mapping_facts",),
     ("widgets", "exercises", "validation"),
     ("course",),
     ("report",),
@@ -120,6 +126,10 @@ WHEN_USED = {
     "selection": {"pandas"},
     "measure": {"numpy"},
     "widgets": {"ipywidgets"},
+    "core.sweeps.export": {"pandas", "xarray"},
+    "core.sweeps.result": {"dask", "pandas", "xarray"},
+    "core.sweeps.run": {"dask"},
+    "plots_sweep": {"matplotlib"},
 }
 """Third parties that a module may import inside a function, or for its annotations alone."""
 

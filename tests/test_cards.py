@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from mlsysim import Hardware, Infrastructure, Models, Systems, VisionTransformer
+from mlsysim import Hardware, Infrastructure, Models, Systems
 from mlsysim.cards import IDENTITY as NAMES
 from mlsysim.cards import REFERENCES
 from mlsysim.core.counting import count, parameters
-from mlsysim.core.models import Phase
+from mlsysim.core.models import Phase, VisionTransformer
 from mlsysim.core.precision import PRECISIONS
 
 ROOT = Path(__file__).parents[1]

@@ -23,11 +23,11 @@ from mlsysim import (
     SensitivitySolver,
     ServingModel,
     SingleNodeModel,
-    SpecError,
     SynthesisSolver,
     Transformer,
     UnitError,
 )
+from mlsysim.core.errors import SpecError
 
 NAN = math.nan
 

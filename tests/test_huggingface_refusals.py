@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mlsysim import ArgumentError, SpecError
+from mlsysim import ArgumentError
+from mlsysim.core.errors import SpecError
 from mlsysim.huggingface import SUPPORTED, from_hf_config
 
 CONFIGS = Path(__file__).parent / "hf_configs"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mlsysim import Hardware, Models, SpecError, UnknownNameError, cards, registry
+from mlsysim import Hardware, Models, cards, registry
+from mlsysim.core.errors import SpecError, UnknownNameError
 
 DEVICE = """\
 name = "Maker One 64GB"

@@ -20,15 +20,14 @@ from mlsysim import (
     ConvNet,
     CrossoverSolver,
     DifferentialExplainer,
-    Encoder,
     Engine,
     SensitivitySolver,
     ServingModel,
     SingleNodeModel,
     SynthesisSolver,
     Transformer,
-    VisionTransformer,
 )
+from mlsysim.core.models import Encoder, VisionTransformer
 
 TOY = Accelerator(
     name="Toy <fast> & cheap",

@@ -11,9 +11,9 @@ from mlsysim import (
     Models,
     Systems,
     UnitError,
-    UnknownNameError,
     selection,
 )
+from mlsysim.core.errors import UnknownNameError
 
 
 def device(name, **figures):

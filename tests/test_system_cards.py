@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from mlsysim import Hardware, Infrastructure, SpecError, Systems, system_cards
+from mlsysim import Hardware, Infrastructure, Systems, system_cards
+from mlsysim.core.errors import SpecError
 
 PLACE = {"source": "paper", "place": "table 1", "read": date(2026, 1, 31)}
 

@@ -151,7 +151,7 @@ SERVING: Final = Calibration(
         "Fitted to static single-device throughput and first-token latency of TensorRT-LLM v0.9 and "
         "decode rates of gpt-fast (data/measurements.csv, categories 1 to 3); its link to the "
         "tensor-parallel rows. Over all rows of TensorRT-LLM v0.9: decode 43 rows, median error 13.1 %, "
-        "14.4 % with each hardware x network left out; prefill 22 rows, median error 7.7 %, 8.2 % with each "
+        "13.4 % with each hardware x network left out; prefill 22 rows, median error 7.7 %, 8.2 % with each "
         "hardware x network left out"
     ),
     compute_efficiency={Phase.DECODE: 0.275, Phase.PREFILL: 0.58},
@@ -171,7 +171,7 @@ TUNED: Final = Calibration(
     source=(
         "Fitted to static throughput and first-token latency of TensorRT-LLM v0.9, on one device and "
         "tensor-parallel (data/measurements.csv, categories 2 and 3): decode 43 rows, median error 9.8 %, "
-        "10.7 % with each hardware x network left out; prefill 22 rows, median error 4.5 %, 9.2 % with "
+        "10.4 % with each hardware x network left out; prefill 22 rows, median error 4.5 %, 9.2 % with "
         "each hardware x network left out"
     ),
     compute_efficiency={Phase.DECODE: 0.55, Phase.PREFILL: 0.63},
@@ -182,7 +182,7 @@ TUNED: Final = Calibration(
     tile=1,
     link_efficiency=0.6,
     link_latency=Q_("16.5 us"),
-    band={Phase.DECODE: (0.81, 1.25), Phase.PREFILL: (0.85, 1.19)},
+    band={Phase.DECODE: (0.82, 1.24), Phase.PREFILL: (0.85, 1.19)},
 )
 """Language models in TensorRT-LLM, batch and lengths fixed: the closest fit to its rows."""
 

@@ -1,156 +1,34 @@
 """The engine: a network, a machine and a batch in; the time, and what limits it, out."""
 
 import math
-from typing import Any, get_args
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from mlsysim.core import calibration as calibrations
-from mlsysim.core import counting
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.calibration import Calibration
 from mlsysim.core.errors import ArgumentError
-from mlsysim.core.models import Encoder, EncoderDecoder, Model, Phase, Transformer
+from mlsysim.core.models import Model, Phase
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import PerformanceProfile
-from mlsysim.core.roofline import Terms
 from mlsysim.core.specs import Accelerator
-from mlsysim.core.systems import Fleet, Link
+from mlsysim.core.step import (
+    MODELS,
+    check_pair,
+    check_training_pair,
+    evaluate,
+    lengths_of,
+    phase_of,
+    price,
+    shards_of,
+)
+from mlsysim.core.systems import Link
 
-_MODELS = get_args(Model)
+if TYPE_CHECKING:
+    from mlsysim.core.sweeps.steps import EngineSweep
 
-
-def check_pair(given: Arguments, model: Any, hardware: Any) -> None:
-    """Note a network or a device that is none, and tell when the two were swapped."""
-    if isinstance(model, Accelerator) and isinstance(hardware, _MODELS):
-        given.fault(f"model and hardware are swapped: model={model}, hardware={hardware}")
-        return
-    if not isinstance(model, _MODELS):
-        given.fault(f"model must be a network such as Models.Llama3_8B; got {model!r}")
-    if not isinstance(hardware, Accelerator):
-        given.fault(f"hardware must be a device such as Hardware.Cloud.A100; got {hardware!r}")
-
-
-def check_training_pair(given: Arguments, model: Any, fleet: Any) -> None:
-    """Note a network that is no decoder transformer, and a fleet that is none."""
-    if not isinstance(model, Transformer):
-        given.fault(f"model must be a decoder transformer, as Models.Llama3_8B is; got {model!r}")
-    if not isinstance(fleet, Fleet):
-        given.fault(f"fleet must be a Fleet, as Systems.Clusters.Selene is; got {fleet!r}")
-
-
-def _phase(given: Arguments, model: Model, phase: Any) -> Phase:
-    if phase is None:
-        return model.phases[0]
-    if not isinstance(phase, str) or phase not in set(model.phases):
-        *others, last = (repr(str(able)) for able in model.phases)
-        given.fault(f"phase must be {', '.join(others)} or {last} for {model}; got {phase!r}")
-        return model.phases[0]
-    return Phase(phase)
-
-
-def _lengths(given: Arguments, model: Model, phase: Phase, context: Any, prompt: Any) -> tuple[float, float]:
-    """Return context and prompt; the phase says which of them means something."""
-    cached = tokens = 0
-    if phase is Phase.DECODE:
-        cached = given.count("context", 0 if context is None else context, least=0)
-    elif context is not None:
-        given.fault(f"context is for phase 'decode'; {model} in {phase} has no cache to read")
-    if isinstance(model, EncoderDecoder) and model.fixed_source and prompt is None:
-        tokens = model.source
-    elif _reads(model, phase):
-        tokens = given.count("prompt", prompt)
-    elif prompt is not None:
-        given.fault(
-            f"prompt is for the phases 'prefill' and 'train' of text and for encoders; {model} in {phase} "
-            f"takes none"
-        )
-    if isinstance(model, Transformer | Encoder | EncoderDecoder):
-        longest = model.source if isinstance(model, EncoderDecoder) else model.context
-        for length, limit in ((cached, model.context), (tokens, longest)):
-            if length > limit:
-                given.fault(f"{length:,} tokens exceed the context of {model}, {limit:,} tokens")
-    return float(cached), float(tokens)
-
-
-def _reads(model: Model, phase: Phase) -> bool:
-    """Return whether the step goes through a sequence whose length the caller says."""
-    text = isinstance(model, Encoder | EncoderDecoder)
-    return phase is Phase.PREFILL or text or (phase is Phase.TRAIN and isinstance(model, Transformer))
-
-
-def _shards(given: Arguments, model: Model, tp_size: Any, link: Any) -> int:
-    """Return the devices that split the model, or note why they cannot."""
-    shards = given.count("tp_size", tp_size)
-    if link is not None and not isinstance(link, Link):
-        given.fault(f"link must be a Link such as Systems.Fabrics.NVLink4; got {link!r}")
-    if shards == 1:
-        return 1
-    if not isinstance(model, Transformer):
-        given.fault(f"tp_size is for decoder transformers; {model} is split over devices by no rule here")
-    elif model.heads % shards:
-        given.fault(f"tp_size ({shards}) must divide the heads of {model}, {model.heads}")
-    return shards
-
-
-def _communication(
-    work: counting.Work, shards: int, hardware: Accelerator, link: Link | None, chosen: Calibration
-) -> dict[str, float]:
-    r"""Return the link's terms: each sum over n devices sends 2(n - 1)/n of the tensor."""
-    if shards == 1:
-        return {}
-    bandwidth = hardware.figure("link") if link is None else link.bandwidth_si
-    return {
-        "devices": float(shards),
-        "link_traffic": work.reductions * 2 * (shards - 1) / shards * work.reduced,
-        "link_bandwidth": bandwidth * chosen.link_efficiency,
-        "link_latency": work.reductions * chosen.link_seconds,
-    }
-
-
-def price(
-    work: counting.Work,
-    hardware: Accelerator,
-    precision: Precision,
-    calibration: Calibration,
-    *,
-    efficiency: float,
-    tp_size: int = 1,
-    link: Link | None = None,
-) -> Terms:
-    """Return the terms of the time equation for *work*: the one place where work meets a machine.
-
-    Parameters
-    ----------
-    work
-        What each device has to do.
-    hardware, precision, calibration
-        The device, the number format whose peak counts, and how far the device falls short of it.
-    efficiency
-        Share of the peak that matrix products reach.
-    tp_size, link
-        Devices that share the step, and what joins them; the device's own published link if left out.
-
-    Raises
-    ------
-    MissingSpecError
-        If the device publishes no peak for the precision, or no link where one is needed.
-    """
-    peak = hardware.require_peak(precision.compute)
-    flops = work.padded(calibration.tile)
-    if work.scores is not None:
-        slower = peak / (hardware.require_peak(precision.scores) * calibration.attention_efficiency)
-        flops = flops + work.scores * (slower - 1)
-    return Terms(
-        flops=tp_size * flops,
-        traffic=tp_size * work.traffic,
-        peak=peak,
-        bandwidth=hardware.bandwidth_si,
-        compute_efficiency=efficiency,
-        memory_efficiency=calibration.memory_efficiency,
-        serial_fraction=calibration.serial_fraction,
-        overhead=calibration.step_seconds + work.launches * calibration.layer_seconds,
-        **_communication(work, tp_size, hardware, link, calibration),
-    )
+__all__ = ["Engine", "check_pair", "check_training_pair", "price"]
 
 
 class Engine:
@@ -231,19 +109,26 @@ class Engine:
             chosen = given.take(calibrations.preset, calibration, chosen)
         if efficiency is not None:
             efficiency = given.fraction("efficiency", efficiency)
-        if isinstance(model, _MODELS):
-            step = _phase(given, model, phase)
-            cached, tokens = _lengths(given, model, step, context, prompt)
-            shards = _shards(given, model, tp_size, link)
+        if isinstance(model, MODELS):
+            step = phase_of(given, model, phase)
+            cached, tokens = lengths_of(given, model, step, context, prompt)
+            shards = shards_of(given, model, tp_size, link)
         given.close()
         if calibration is None:
             chosen = calibrations.default(model, step)
-        eta = chosen.efficiency(step) if efficiency is None else efficiency
-        work = counting.count(
-            model, step, number_format, batch=batch, context=cached, prompt=tokens, tp_size=shards
+        work, terms = evaluate(
+            model,
+            hardware,
+            number_format,
+            step,
+            chosen,
+            batch=batch,
+            context=cached,
+            prompt=tokens,
+            efficiency=efficiency,
+            tp_size=shards,
+            link=link,
         )
-        terms = price(work, hardware, number_format, chosen, efficiency=eta, tp_size=shards, link=link)
-        hardware.figure("capacity")
         if not math.isfinite(terms.latency):
             msg = f"Engine.solve(): the step of {model} on {hardware} takes longer than a float can hold"
             raise ArgumentError(msg)
@@ -260,3 +145,76 @@ class Engine:
             terms=terms,
             tp_size=shards,
         )
+
+    @staticmethod
+    def sweep(
+        model: Model | Iterable[Model],
+        hardware: Accelerator | Iterable[Accelerator],
+        batch_size: Any = 1,
+        precision: str | Precision | Iterable[str | Precision] = "fp16",
+        *,
+        phase: str | Phase | None = None,
+        context: Any = None,
+        prompt: Any = None,
+        tp_size: Any = 1,
+        link: Link | None = None,
+        calibration: str | Calibration | Iterable[str | Calibration] | None = None,
+        efficiency: float | None = None,
+        client: Any = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "EngineSweep":
+        """Return time, bottleneck and memory of every step of a grid.
+
+        Each argument is a single value, as for ``solve``, or several, which makes it an axis. Points
+        that do not fit are kept and marked; so are points without an answer, as where a device publishes
+        no peak for a precision, with the reason.
+
+        Parameters
+        ----------
+        model, hardware, precision, calibration
+            Single things or lists of them.
+        batch_size, context, prompt, tp_size
+            Whole numbers or rows of them: a list, a range, an array. With a Dask array for one of the first
+            three the answers are Dask arrays too, computed when they are asked for.
+        phase, link, efficiency
+            As for ``solve``, the same at all points.
+        client
+            A Dask ``Client``, or any executor with ``submit``, that does the work; the answers come here.
+        progress
+            Called with the points done and the points in all; a line on the terminal if left out.
+
+        Returns
+        -------
+        EngineSweep
+            The estimates of ``solve``, to rounding, as arrays with one dimension for each axis.
+
+        Raises
+        ------
+        ArgumentError
+            If an argument has no usable value; all that are wrong are named at once.
+        ArgumentError, MissingSpecError
+            If no point at all has an answer.
+
+        Examples
+        --------
+        >>> from mlsysim import Hardware, Models
+        >>> r = Engine.sweep(Models.Llama3_8B, [Hardware.A100, Hardware.H100], batch_size=[1, 256])
+        >>> r.latency.to("ms").magnitude.round(1).tolist()
+        [[11.4, 50.9], [8.2, 19.2]]
+        """
+        from mlsysim.core.sweeps.steps import sweep  # noqa: PLC0415 - scalars need none of this
+
+        values = {
+            "model": model,
+            "hardware": hardware,
+            "batch_size": batch_size,
+            "precision": precision,
+            "phase": phase,
+            "context": context,
+            "prompt": prompt,
+            "tp_size": tp_size,
+            "link": link,
+            "calibration": calibration,
+            "efficiency": efficiency,
+        }
+        return sweep(Engine.solve, values, client=client, progress=progress)

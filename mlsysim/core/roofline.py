@@ -12,10 +12,10 @@ References
 """
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from enum import Enum, StrEnum
+from typing import Any, Final
 
-from mlsysim.core.arrays import maximum, minimum
+from mlsysim.core.arrays import choose, largest, maximum, minimum
 
 
 class Bottleneck(Enum):
@@ -28,6 +28,20 @@ class Bottleneck(Enum):
 
     def __str__(self) -> str:
         return f"{self.value.capitalize()} Bound"
+
+
+BOTTLENECKS: Final = tuple(Bottleneck)
+"""In the order in which ties are broken; ``Terms.limiting`` counts in it."""
+
+
+class Lever(StrEnum):
+    """A resource that can be turned."""
+
+    PEAK_FLOPS = "peak_flops"
+    MEMORY_BANDWIDTH = "memory_bandwidth"
+    MEMORY_CAPACITY = "memory_capacity"
+    OVERHEAD = "overhead"
+    LINK_BANDWIDTH = "link_bandwidth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +116,34 @@ class Terms:
         return self.link_latency + self.link_traffic / self.link_bandwidth
 
     @property
+    def limiting(self) -> Any:
+        """Place in ``BOTTLENECKS`` of the longest time; ties go to memory, then compute, then overhead."""
+        return largest((self.memory_time, self.compute_time, self.overhead, self.communication_time))
+
+    @property
     def bottleneck(self) -> Bottleneck:
-        """The longest of the times; ties go to memory, then to compute, then to overhead."""
-        times = (
-            (self.memory_time, Bottleneck.MEMORY),
-            (self.compute_time, Bottleneck.COMPUTE),
-            (self.overhead, Bottleneck.OVERHEAD),
-            (self.communication_time, Bottleneck.COMMUNICATION),
-        )
-        return max(times, key=lambda pair: pair[0])[1]
+        """The longest of the times, of a single step."""
+        place: int = self.limiting
+        return BOTTLENECKS[place]
+
+    def elasticities(self) -> dict[Lever, Any]:
+        """Return the relative change of the step's time for that of each resource, in closed form.
+
+        At the ridge, where compute and memory time are equal, memory counts as the longer one.
+
+        Examples
+        --------
+        >>> t = Terms(flops=1.0, traffic=3.0, peak=1.0, bandwidth=1.0, compute_efficiency=1.0,
+        ...           memory_efficiency=1.0, serial_fraction=0.0, overhead=1.0)
+        >>> t.elasticities()[Lever.MEMORY_BANDWIDTH]
+        -0.75
+        """
+        compute, memory, total = self.compute_time, self.memory_time, self.latency
+        hidden = self.serial_fraction
+        computes = compute > memory
+        return {
+            Lever.PEAK_FLOPS: 0.0 - choose(computes, compute, hidden * compute) / total,
+            Lever.MEMORY_BANDWIDTH: 0.0 - choose(computes, hidden * memory, memory) / total,
+            Lever.OVERHEAD: self.overhead / total,
+            Lever.LINK_BANDWIDTH: 0.0 - self.link_traffic / self.link_bandwidth / total,
+        }

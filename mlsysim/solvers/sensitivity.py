@@ -7,7 +7,6 @@ by which time changes for one percent more of :math:`x`. With overhead share :ma
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from mlsysim.core.arguments import Arguments
@@ -15,20 +14,9 @@ from mlsysim.core.constants import Quantity
 from mlsysim.core.engine import Engine
 from mlsysim.core.models import Model
 from mlsysim.core.profile import PerformanceProfile
-from mlsysim.core.roofline import Terms
+from mlsysim.core.roofline import Lever, Terms
 from mlsysim.core.specs import Accelerator, FrozenMap
 from mlsysim.format import Shown, plain
-
-
-class Lever(StrEnum):
-    """A resource that can be turned."""
-
-    PEAK_FLOPS = "peak_flops"
-    MEMORY_BANDWIDTH = "memory_bandwidth"
-    MEMORY_CAPACITY = "memory_capacity"
-    OVERHEAD = "overhead"
-    LINK_BANDWIDTH = "link_bandwidth"
-
 
 _NARROWEST = 1e-4
 """Below this half-width, in percent, the difference of two times is rounding noise."""
@@ -41,30 +29,6 @@ _TERM: Mapping[Lever, str] = FrozenMap(
         Lever.LINK_BANDWIDTH: "link_bandwidth",
     }
 )
-
-
-def exact_elasticities(terms: Terms) -> dict[Lever, float]:
-    """Return the elasticities of the time equation in closed form.
-
-    At the ridge, where compute and memory time are equal, memory counts as the longer one.
-
-    Examples
-    --------
-    >>> t = Terms(flops=1.0, traffic=3.0, peak=1.0, bandwidth=1.0, compute_efficiency=1.0,
-    ...           memory_efficiency=1.0, serial_fraction=0.0, overhead=1.0)
-    >>> exact_elasticities(t)[Lever.MEMORY_BANDWIDTH]
-    -0.75
-    """
-    compute, memory, total = terms.compute_time, terms.memory_time, terms.latency
-    hidden = terms.serial_fraction
-    compute_share = (compute if compute > memory else hidden * compute) / total
-    memory_share = (memory if memory >= compute else hidden * memory) / total
-    return {
-        Lever.PEAK_FLOPS: 0.0 - compute_share,
-        Lever.MEMORY_BANDWIDTH: 0.0 - memory_share,
-        Lever.OVERHEAD: terms.overhead / total,
-        Lever.LINK_BANDWIDTH: 0.0 - terms.link_traffic / terms.link_bandwidth / total,
-    }
 
 
 def central_elasticity(terms: Terms, lever: Lever, step: float) -> float:
@@ -222,7 +186,7 @@ class SensitivitySolver:
         profile = Engine.solve(model, hardware, *args, **options)
         shared = profile.tp_size > 1
         levers = [lever for lever in _TERM if shared or lever is not Lever.LINK_BANDWIDTH]
-        exact = exact_elasticities(profile.terms)
+        exact = profile.terms.elasticities()
         central = {lever: central_elasticity(profile.terms, lever, step / 100) for lever in levers}
         if profile.fits:
             central[Lever.MEMORY_CAPACITY] = 0.0

@@ -9,7 +9,8 @@ from bench import fit_calibration as bench
 from bench.recipes import RECIPES
 from bench.sample import steps
 from mlsysim import Models
-from mlsysim.core.calibration import IDEAL, PRESETS, SERVING, VISION, default
+from mlsysim.core.calibration import IDEAL, PRESETS, SERVING, TRAINING, VISION, default
+from mlsysim.core.models import Phase
 from mlsysim.measurements import read
 
 
@@ -25,7 +26,7 @@ def vision(fits):
 
 
 def test_every_preset_but_the_textbook_has_a_recipe():
-    assert RECIPES.keys() == PRESETS.keys() - {"ideal"}
+    assert RECIPES.keys() == PRESETS.keys() - {"ideal", "training"}  # test_fit_training.py
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -110,8 +111,10 @@ def test_cross_validation_has_not_seen_what_it_predicts(fits):
 
 
 def test_the_families_have_their_presets():
-    assert {default(m) for m in (Models.ResNet50, Models.ViT_B16, Models.BERT_Large)} == {VISION}
-    assert default(Models.GPT2) is SERVING
+    seeing = (Models.ResNet50, Models.ViT_B16, Models.BERT_Large)
+    assert {default(m, Phase.FORWARD) for m in seeing} == {VISION}
+    assert default(Models.GPT2, Phase.DECODE) is SERVING
+    assert default(Models.GPT2, Phase.TRAIN) is TRAINING
 
 
 def test_the_textbook_has_no_band():

@@ -2,9 +2,10 @@
 
 import pytest
 
-from mlsysim import ConvNet, Models, SpecError
+from mlsysim import ConvNet, Models
 from mlsysim.core.counting import count, parameters
 from mlsysim.core.counting.convolution import Convolution, convolutions
+from mlsysim.core.errors import SpecError
 from mlsysim.core.models import Phase
 from mlsysim.core.precision import precision
 

@@ -4,8 +4,9 @@ from math import prod
 
 import pytest
 
-from mlsysim import ConvNet, SpecError
+from mlsysim import ConvNet
 from mlsysim.core.counting.convolution import _RULES, Convolution, convolutions
+from mlsysim.core.errors import SpecError
 from mlsysim.core.models.vision import CONVNET_OPS
 
 

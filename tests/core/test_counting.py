@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mlsysim import Encoder, Models, Precision, Transformer, VisionTransformer
+from mlsysim import Models, Precision, Transformer
 from mlsysim.core.counting import Work, count, kv_bytes_per_token, parameters, resident_bytes
-from mlsysim.core.models import Phase
+from mlsysim.core.models import Encoder, Phase, VisionTransformer
 from mlsysim.core.precision import precision
 
 FP16 = precision("fp16")

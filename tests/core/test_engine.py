@@ -11,12 +11,11 @@ from mlsysim import (
     Bottleneck,
     Calibration,
     ConvNet,
-    Encoder,
     Engine,
     MissingSpecError,
     Precision,
 )
-from mlsysim.core.models import Phase
+from mlsysim.core.models import Encoder, Phase
 
 
 @pytest.fixture

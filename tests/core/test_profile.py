@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlsysim import Q_, Accelerator, DoesNotFitError, Engine, Transformer
+from mlsysim import Q_, Accelerator, Engine, Transformer
+from mlsysim.core.errors import DoesNotFitError
 from mlsysim.core.profile import Fit
 
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import pytest
 
-from mlsysim import Q_, Accelerator, ArgumentError, MissingSpecError, SpecError
+from mlsysim import Q_, Accelerator, ArgumentError, MissingSpecError
+from mlsysim.core.errors import SpecError
 from mlsysim.core.specs import FrozenMap
 
 

@@ -5,7 +5,8 @@ import pickle
 
 import pytest
 
-from mlsysim import Q_, Accelerator, Datacenter, Fleet, Grid, Link, Node, Price, SpecError
+from mlsysim import Q_, Accelerator, Datacenter, Fleet, Grid, Link, Node, Price
+from mlsysim.core.errors import SpecError
 
 CHIP = Accelerator(name="chip", peak={"fp16": Q_("1 TFLOP/s")}, bandwidth=Q_("1 TB/s"), capacity=Q_("80 GB"))
 WIRE = Link(name="wire", bandwidth=Q_("400 Gbps"), topology="switched")

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlsysim import Q_, Accelerator, ArgumentError, ConvNet, Engine, MissingSpecError, Models, Transformer
+from mlsysim import (
+    Q_,
+    Accelerator,
+    ArgumentError,
+    ConvNet,
+    Engine,
+    Hardware,
+    MissingSpecError,
+    Models,
+    Transformer,
+)
 from mlsysim.core.precision import precision
 from mlsysim.solvers.cache_layout import Allocation, cached_bytes, parse_allocation
 from mlsysim.solvers.kv_cache import KVCacheModel

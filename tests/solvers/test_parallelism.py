@@ -58,8 +58,8 @@ def test_where_nothing_fits_there_is_no_best():
 
 
 def test_every_split_uses_all_devices_and_stays_in_a_node():
-    found = list(splits(Models.Language.Mixtral_8x7B, UNIT, 64, 4096, zero_stages=(0, 1), context_sizes=(1, 2),
-                        interleaves=(1, 2)))  # fmt: skip
+    tried = {"zero_stages": (0, 1), "context_sizes": (1, 2), "interleaves": (1, 2)}
+    found = list(splits(Models.Language.Mixtral_8x7B, UNIT, 64, 4096, **tried))
     assert len(found) == len(set(found))
     assert {s.devices for s in found} == {64}
     assert max(s.tp_size for s in found) == 8
@@ -67,7 +67,7 @@ def test_every_split_uses_all_devices_and_stays_in_a_node():
 
 
 def test_a_batch_that_suits_no_split_is_an_error():
-    with pytest.raises(ArgumentError, match="no split of .* suits Llama-3.1-8B and batch_size 7"):
+    with pytest.raises(ArgumentError, match=r"no split of .* suits Llama-3\.1-8B and batch_size 7"):
         ParallelismOptimizer().solve(
             Models.Llama3_8B,
             UNIT,

@@ -14,7 +14,7 @@ def toy(**changes):
 
 
 def test_a_stated_utilisation_by_hand(hand):
-    """A token of a sequence of 100 takes 576e6 FLOP. 1e12 tokens at half of ten times 1e14 FLOP/s: 1.152e6 s."""
+    """A token of a sequence of 100 takes 576e6 FLOP. 1e12 tokens at half of 1e15 FLOP/s: 1.152e6 s."""
     r = TrainingModel().solve(hand, toy(), prompt=100, tokens=1e12, devices=10, mfu=0.5)
     assert r.basis is Basis.STATED
     assert r.flops.to("FLOP").magnitude == pytest.approx(5.76e20, rel=1e-12)

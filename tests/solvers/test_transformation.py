@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsysim import Q_, Accelerator, ArgumentError, Encoder, Engine
+from mlsysim import Q_, Accelerator, ArgumentError, Engine
+from mlsysim.core.models import Encoder
 from mlsysim.solvers.transformation import Limiter, Placement, TransformationModel, cores_needed
 
 

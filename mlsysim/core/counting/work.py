@@ -1,7 +1,7 @@
 """What a step demands: the record that counting fills and the engine prices."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,12 @@ class Work:
         return dense + self.expert_matmul * _padding(self.expert_rows, tile) + self.other
 
 
+_JUST_BELOW: Final = 1 - 1e-12
+"""So that a row count that rounding left above a whole tile fills it, and not one more."""
+
+
 def _padding(rows: Any, tile: int) -> Any:
-    """Return the factor by which whole tiles exceed *rows*."""
-    return -(-rows // tile) * tile / rows
+    """Return the factor by which whole tiles exceed *rows*; expected rows of an expert need not be whole."""
+    if tile == 1:
+        return 1.0
+    return -(-rows * _JUST_BELOW // tile) * tile / rows

@@ -1,0 +1,1 @@
+"""Sweeps: whole grids of questions in one call, with the answers labelled."""
