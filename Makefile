@@ -35,7 +35,7 @@ explorer: $(VENV)/ready ## Collect what the live pages serve, from npm, pip and 
 	@$(BIN)/python explorer/build.py
 
 test: $(VENV)/ready ## Run all tests: package, pages, notebooks
-	$(BIN)/python -m pytest --doctest-modules tests mlsysim sitebuild
+	$(BIN)/python -m pytest --doctest-modules tests mlsysim sitebuild explorer
 	$(NBVAL)
 
 $(VENV)/browser: pyproject.toml $(VENV)/ready

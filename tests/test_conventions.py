@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CODE = ("mlsysim", "sitebuild", "tests", "bench")
+CODE = ("mlsysim", "sitebuild", "tests", "bench", "explorer", "explore")
 
 LONGEST_FILE = 400
 LONGEST_SOLVER = 250
-LARGEST_CORE = 4_000
+LARGEST_CORE = 5_000
 
 NOT_OURS = {"__pycache__", "_site", "build", "dist", "node_modules"}
 HIDDEN_BUT_OURS = {".ci", ".github"}

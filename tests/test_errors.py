@@ -153,14 +153,14 @@ def test_an_unknown_argument_is_refused(solve):
         ({"context": 1.5}, "context must be a whole number of at least 0; got 1.5"),
         ({"context": "all"}, "context must be a whole number of at least 0; got 'all'"),
         ({"context": 4097}, "4,097 tokens exceed the context of net, 4,096 tokens"),
-        ({"prompt": 10}, "prompt is for phase 'prefill' and for encoders"),
+        ({"prompt": 10}, "prompt is for the phases 'prefill' and 'train' of text and for encoders"),
         ({"phase": "prefill"}, "prompt must be a whole number of at least 1; got None"),
         ({"phase": "prefill", "prompt": 0}, "prompt must be a whole number of at least 1; got 0"),
         ({"phase": "prefill", "prompt": 5000}, "5,000 tokens exceed the context of net"),
         ({"phase": "prefill", "prompt": 5, "context": 5}, "context is for phase 'decode'"),
-        ({"phase": "forward"}, "phase must be 'decode' or 'prefill' for net; got 'forward'"),
-        ({"phase": "train"}, "phase must be 'decode' or 'prefill' for net; got 'train'"),
-        ({"phase": 1}, "phase must be 'decode' or 'prefill' for net; got 1"),
+        ({"phase": "forward"}, "phase must be 'decode', 'prefill' or 'train' for net; got 'forward'"),
+        ({"phase": "training"}, "phase must be 'decode', 'prefill' or 'train' for net; got 'training'"),
+        ({"phase": 1}, "phase must be 'decode', 'prefill' or 'train' for net; got 1"),
     ],
 )
 @pytest.mark.parametrize("name", ["Engine", "SensitivitySolver", "SingleNodeModel", "SynthesisSolver"])

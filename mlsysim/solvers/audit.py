@@ -176,7 +176,10 @@ def full_stack_audit(
     """
     given = Arguments("full_stack_audit")
     check_training_pair(given, model, fleet)
+    if isinstance(price, Price) and isinstance(fleet, Fleet) and price.accelerator != fleet.node.accelerator:
+        given.fault(f"price is for {price.accelerator}, not for {fleet.node.accelerator}")
     given.close()
+    rent = price.hourly if isinstance(price, Price) else price
     asked = {"prompt": prompt, **options}
     if split is None:
         found = ParallelismOptimizer().solve(model, fleet, batch_size, precision, devices=devices, **asked)
@@ -198,7 +201,7 @@ def full_stack_audit(
             device_mtbf=mtbf * factor["mtbf"],
             storage=storage * factor["storage"],
             restart_time=restart_time,
-            price=price,
+            price=rent,
             grid=grid,
             pue=pue,
             served=serving,

@@ -83,7 +83,7 @@ class DistributedResult(Shown):
         return ureg.Quantity(self.tokens_per_step / self.step.total, unit("token/s"))
 
     def flops_rate(self, attention: str = Attention.CAUSAL, *, recomputed: bool = False) -> Quantity:
-        """Return the FLOP/s of each device, with all pairs of tokens or the causal half, recomputed or not."""
+        """Return the FLOP/s of each device, with all pairs of tokens or half of them, recomputed or not."""
         again = self.memory.recompute if recomputed else Recompute.NONE
         each = flops_per_token(self.model, float(self.prompt), attention, again)
         rate = each * self.tokens_per_step / (self.step.total * self.split.devices)

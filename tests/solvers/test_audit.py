@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlsysim import Q_, ArgumentError, Infrastructure, Models, Systems
+from mlsysim import Q_, ArgumentError, Hardware, Infrastructure, Models, Systems
 from mlsysim.core.parallelism import Parallelism
 from mlsysim.core.roofline import Bottleneck
 from mlsysim.core.training_step import Part
@@ -90,6 +90,13 @@ def test_the_split_is_searched_where_none_is_given():
     r = audit(split=None, devices=64)
     assert r.fits
     assert r["scale"].split.devices == 64
+
+
+def test_a_price_card_is_the_price_of_its_device():
+    card = Infrastructure.Prices.Lambda_H100
+    assert audit(price=card)["money"].rent == audit(price=card.hourly)["money"].rent
+    with pytest.raises(ArgumentError, match="price is for NVIDIA H200"):
+        audit(price=replace(card, accelerator=Hardware.Cloud.H200))
 
 
 def test_things_of_another_kind_are_refused():

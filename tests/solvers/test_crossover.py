@@ -147,7 +147,7 @@ def test_the_axis_has_no_value_of_its_own(hand, axis, value):
 
 
 def test_an_axis_that_the_phase_has_not_is_refused(hand):
-    with pytest.raises(ArgumentError, match="prompt is for phase 'prefill'"):
+    with pytest.raises(ArgumentError, match="prompt is for the phases 'prefill' and 'train'"):
         CrossoverSolver().solve(hand, toy(), axis="prompt")
     with pytest.raises(ArgumentError, match="swapped"):
         CrossoverSolver().solve(toy(), hand)
