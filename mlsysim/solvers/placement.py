@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Quantity, si, unit, ureg
 from mlsysim.core.systems import Datacenter, Grid
-from mlsysim.format import Shown, text
+from mlsysim.format import Shown, number, text
 
 
 class LeftOut(Enum):
@@ -142,7 +142,8 @@ class PlacementResult(Shown):
         """Return why a site lost: what it costs more, or emits more, than the best."""
         first, rate = self.ranked[0], self.rate
         more, carbon = site.total(rate) - first.total(rate), rate * (site.grams - first.grams)
-        return f"{site}: {more:+,.4g} USD, {more - carbon:+,.4g} without carbon, {carbon:+,.4g} for carbon"
+        parts = ("-" * (x < 0) + "+" * (x > 0) + number(abs(x)) for x in (more, more - carbon, carbon))
+        return "{}: {} USD, {} without carbon, {} for carbon".format(site, *parts)
 
     @property
     def title(self) -> str:
