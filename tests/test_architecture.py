@@ -109,6 +109,15 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("widgets", "exercises", "validation"),
     ("course",),
     ("report",),
+    ("commands.fields", "commands.names"),
+    ("commands.schema",),
+    ("commands.options",),
+    ("commands.completion", "commands.limits"),
+    ("commands.page", "commands.scenario"),
+    ("commands.answer", "commands.reference", "commands.validate", "commands.zoo", "commands.sweep"),
+    ("commands.training", "commands.advice"),
+    ("commands.audit", "commands.questions"),
+    ("commands.compare",),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -130,6 +139,7 @@ WHEN_USED = {
     "core.sweeps.result": {"dask", "pandas", "xarray"},
     "core.sweeps.run": {"dask"},
     "plots_sweep": {"matplotlib"},
+    "commands.page": {"rich"},
 }
 """Third parties that a module may import inside a function, or for its annotations alone."""
 

@@ -145,7 +145,7 @@ def test_every_source_is_in_the_bibliography(path):
 
 
 def test_the_bibliography_can_be_read_and_is_cited():
-    """Each entry stands once, says what and where it is, and is cited by a card, figure, page or docstring."""
+    """Each entry stands once, says what and where it is, and a card, figure, page or docstring cites it."""
     opened = re.findall(r"^@\w+\{", BIBLIOGRAPHY, re.MULTILINE)
     bare = [
         key

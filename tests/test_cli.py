@@ -192,8 +192,15 @@ TABLE = "data/measurements.csv"
             "compare docs/examples/base.toml docs/examples/proposal.toml --fail-if latencie>1.1x",
             "'latencie' is no figure of this answer. Did you mean 'latency'?",
         ),
+        ("synthesize --model Llama3_8B --target-latency 9**9**9ms", "a number with its unit, as in '50 ms'"),
+        ("zoo hardware --where bandwidth>9**9**9", "--where takes a comparison"),
+        (
+            "train --model Llama3_8B --hardware H100 --tokens 1e308 --mfu 0.4 --output json",
+            "a number that is not finite, and JSON has none",
+        ),
         ("audit --model Llama3_8B", "which fleet?"),
         ("sweep --model Llama3_8B --hardware H100 --batch-size 9..3", "must run upwards"),
+        ("sweep --model Llama3_8B --hardware H100 --rows -3", "--rows must be at least 0; got -3"),
         ("zoo hardware H1000000", "Hardware has no 'H1000000'"),
         ("zoo hardware --where speed>3", "no field 'speed'"),
         ("zoo hardware --where AMD", "--where takes a comparison"),
@@ -203,6 +210,10 @@ TABLE = "data/measurements.csv"
         (f"validate {TABLE} --calibration magic", "calibration must be a Calibration or the name"),
         (f"validate {TABLE} --category 7_run_facts --out no/such.html", "no/such.html"),
         ("slove --model Llama3_8B", "no command 'slove'. Did you mean 'solve'"),
+        (
+            "solve --model Llama3_8B --hardware H100 --phase forward --prompt 8 --context 8",
+            "phase must be 'decode', 'prefill' or 'train' for Llama-3.1-8B; got 'forward' - ",
+        ),
         ("sole", "no command 'sole'. Did you mean 'solve'?"),
     ],
 )
@@ -240,6 +251,12 @@ def test_a_wrong_call_is_one_line_on_stderr(arguments, capsys):
     assert told.count("\n") == 1
     assert told.startswith("mlsysim")
     assert "--help" in told
+
+
+def test_a_line_break_in_an_argument_stays_in_the_line(capsys):
+    with pytest.raises(SystemExit):
+        main(["zoo", "--a\nb"])
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_python_dash_m_runs_it():

@@ -1,5 +1,6 @@
 """Help: it says everything, its examples run, and it loads nothing."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -26,7 +27,7 @@ def help_of(*words: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env={"COLUMNS": "200", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(ROOT)},
         encoding="utf-8",
     )
     assert done.stderr == ""

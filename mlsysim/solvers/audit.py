@@ -21,7 +21,7 @@ from mlsysim.core.parallelism import Parallelism
 from mlsysim.core.specs import FrozenMap
 from mlsysim.core.systems import Datacenter, Fleet, Grid, Price
 from mlsysim.format import Shown
-from mlsysim.solvers.audit_stages import STAGES
+from mlsysim.solvers.audit_stages import STAGES, held
 from mlsysim.solvers.distributed import DistributedModel
 from mlsysim.solvers.levers import ElasticityResult, ElasticitySolver
 from mlsysim.solvers.parallelism import ParallelismOptimizer
@@ -69,8 +69,7 @@ class AuditResult(Shown):
     @property
     def duration(self) -> Quantity:
         """Time to the end of the run, failures included."""
-        seconds = self["run"].seconds / self["reliability"].goodput
-        return ureg.Quantity(seconds / 86_400, unit("day"))
+        return held(self["run"], self["reliability"]).to(unit("day"))
 
     @property
     def fits(self) -> bool:
@@ -210,7 +209,7 @@ def full_stack_audit(
     def seconds(**factor: float) -> float:
         """Return the time to the end of the run, failures included."""
         stages = run(factor)
-        return float(stages["run"].seconds / stages["reliability"].goodput)
+        return float(held(stages["run"], stages["reliability"]).magnitude)
 
     fixed = {**asked, "microbatch_size": step.microbatch_size, "recompute": step.memory.recompute}
     levers = dict.fromkeys(LEVERS, 1.0)

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, Final
 
 from mlsysim.core.constants import Quantity, unit, ureg
+from mlsysim.core.errors import ArgumentError
 from mlsysim.solvers.checkpoint import CheckpointModel
 from mlsysim.solvers.distributed import DistributedResult
 from mlsysim.solvers.economics import EconomicsModel
@@ -78,8 +79,16 @@ def _reliability(
     )
 
 
-def _held(run: Any, reliability: Any) -> Quantity:
-    """Return the time for which the machines are held."""
+def held(run: Any, reliability: Any) -> Quantity:
+    """Return the time for which the machines are held, failures included.
+
+    Raises
+    ------
+    ArgumentError
+        If failures come so often that no work is kept.
+    """
+    if not reliability.goodput:
+        raise ArgumentError("full_stack_audit(): failures come so often that no work is ever kept")
     return ureg.Quantity(run.seconds / reliability.goodput, unit("s"))
 
 
@@ -107,7 +116,7 @@ STAGES: Final = Pipeline(
         Stage(
             name="money",
             solve=lambda step, run, reliability, price: EconomicsModel().solve(
-                step.fleet.node.accelerator, step.split.devices, duration=_held(run, reliability), price=price
+                step.fleet.node.accelerator, step.split.devices, duration=held(run, reliability), price=price
             ),
             wall=lambda r: r.choice,
         ),
@@ -117,7 +126,7 @@ STAGES: Final = Pipeline(
                 step.fleet.node.accelerator,
                 step.split.devices,
                 grid=grid,
-                duration=_held(run, reliability),
+                duration=held(run, reliability),
                 pue=pue,
             ),
             wall=_emitter,

@@ -99,6 +99,11 @@ def test_a_price_card_is_the_price_of_its_device():
         audit(price=replace(card, accelerator=Hardware.Cloud.H200))
 
 
+def test_failures_that_let_no_work_stand_are_an_error():
+    with pytest.raises(ArgumentError, match="no work is ever kept"):
+        audit(failures=Q_("1 us"))
+
+
 def test_things_of_another_kind_are_refused():
     with pytest.raises(ArgumentError, match="must be a Fleet"):
         audit("cluster")
