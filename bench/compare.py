@@ -155,6 +155,31 @@ QUESTIONS: Final = (
             ),
         },
     ),
+    *(
+        Question(
+            asked=f"One point of a sweep of {side**2:,} steps: batch x context",
+            answers={
+                OURS: Code(
+                    code="Engine.sweep(model, device, batches, context=contexts).latency",
+                    before=f"{_OURS_MADE}; import numpy as np; batches = np.arange(1, {side + 1}); "
+                    f"contexts = 8 * np.arange({side})",
+                    loops=5,
+                    points=side**2,
+                ),
+                _030: Code(
+                    code="[Engine.solve(model, device, batch_size=b).latency for b in range(1, 201)]",
+                    before=_030_MADE,
+                    points=200,
+                ),
+                _ANALYSIS: Code(
+                    code="[asked.get_latency_fwd(b, 1) for b in range(1, 201)]",
+                    before=_ANALYSIS_MADE,
+                    points=200,
+                ),
+            },
+        )
+        for side in (100, 1000)
+    ),
 )
 """The lines of the table."""
 
