@@ -47,12 +47,8 @@ class DistributedResult(Shown):
     ----------
     model, fleet, split, batch_size, microbatch_size, prompt, precision, calibration
         What was asked.
-    terms
-        Terms of the time equation for one microbatch on one stage.
-    step
-        Seconds of the step, by part.
-    memory
-        What fills the fullest device.
+    terms, step, memory
+        Terms of one microbatch on one stage, seconds of the step by part, and what fills the fullest device.
     """
 
     model: Transformer
@@ -167,10 +163,8 @@ class DistributedModel:
             Number format of matrix products and activations.
         split, microbatch_size, recompute
             How the run is split, sequences that go through a device at once, and what is recomputed.
-        overlap
-            How much of the exchanges hides behind compute.
-        calibration, network
-            How far devices and links fall short; ``training`` and ``nccl`` if left out.
+        overlap, calibration, network
+            How much of the exchanges hides behind compute, and how far devices and links fall short.
 
         Returns
         -------
@@ -181,6 +175,14 @@ class DistributedModel:
         ------
         ArgumentError
             If an argument has no usable value, or sizes do not divide each other.
+
+        Examples
+        --------
+        >>> from mlsysim import Models, Systems
+        >>> pod, split = Systems.Clusters.DGX_SuperPOD_SU_H100, Parallelism(dp_size=32, zero_stage=3)
+        >>> r = DistributedModel().solve(Models.Llama3_8B, pod, 64, prompt=8192, split=split)
+        >>> r.fits, str(r.terms.bottleneck)
+        (True, 'Compute Bound')
         """
         given = Arguments("DistributedModel.solve")
         check_training_pair(given, model, fleet)
