@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM := .cache/npm
+GRADER := .cache/problems
 TUTORIALS := $(sort $(wildcard tutorials/[0-9]*.qmd))
 PAGES := $(TUTORIALS) $(sort $(wildcard *.qmd) $(wildcard zoo/*.qmd))
 NBVAL := $(BIN)/python -m pytest -p no:randomly --nbval --nbval-current-env \
@@ -66,6 +67,17 @@ test-scale: $(SCALE)/ready ## Sweep on a Dask cluster of two workers, in an envi
 
 test-notebooks: $(VENV)/ready ## Run the notebooks alone and compare every output
 	$(NBVAL)
+
+$(GRADER)/ready: pyproject.toml $(VENV)/ready
+	test -x $(GRADER)/bin/python || $(BIN)/python -m venv $(GRADER)
+	$(GRADER)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[problems]'
+	@touch $@
+
+problems: $(GRADER)/ready ## Make student and solution versions of the problem sets
+	$(GRADER)/bin/python -m problems.build --assign --out build/problems
+
+test-problems: $(GRADER)/ready ## Grade a blank, a right and a wrong submission of each problem set
+	$(GRADER)/bin/python -m pytest tests/problems
 
 lint: $(VENV)/ready ## Check style and types
 	$(BIN)/python -m ruff check

@@ -109,7 +109,8 @@ def execute(
     salt
         Whatever else the outputs depend on, such as `tree_hash` of a package.
     options
-        Options of the page from ``_quarto.yml`` and its front matter, merged: ``execute``,
+        Options of the page from ``_quarto.yml`` and its front matter, merged: ``execute`` (with
+        ``cache: false`` for a page that reads what no key knows of),
         ``fig-width``, ``fig-height``, ``fig-dpi`` and ``fig-format`` are read. The page's own
         ``execute`` goes above ``options["execute"]``, a cell's options above both.
     timeout
@@ -133,7 +134,8 @@ def execute(
     done = Executed(document, notebook, 0.0, False, "", {}, defaults, figures)
     if not any(expressions.values()) and not any(map(_runs, notebook.cells)):
         return done
-    entry = cache / f"{_key(document, notebook, expressions, figures, salt)}.json" if cache else None
+    keep = cache if defaults.get("cache", True) else None
+    entry = keep / f"{_key(document, notebook, expressions, figures, salt)}.json" if keep else None
     record = _load(entry, done.warnings) if entry else None
     done.cached = record is not None
     if record is None:

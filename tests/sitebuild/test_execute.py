@@ -146,6 +146,14 @@ def test_no_metadata_depends_on_the_run(page):
     assert page.executed_at.endswith("+00:00")
 
 
+def test_a_page_may_ask_to_be_run_each_time(folder):
+    """It reads what no key knows of."""
+    text = "---\ntitle: A\nexecute:\n  cache: false\n---\n" + PAGE.partition("---\n\n")[2]
+    for _ in range(2):
+        assert not run(folder, text, cache=folder / "fresh").cached
+    assert not (folder / "fresh").exists()
+
+
 def test_the_cache_gives_the_same_page(page, folder):
     again = run(folder, PAGE, cache=folder / "cache")
     assert (again.cached, page.cached, again.warnings) == (True, False, [])

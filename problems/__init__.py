@@ -1,0 +1,1 @@
+"""Three problem sets for graded courses, and what makes notebooks of them."""
