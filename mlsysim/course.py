@@ -160,7 +160,8 @@ class Reveal:
 
     def _repr_html_(self) -> str:
         p = self.prediction
-        value = self.answer if is_number(self.answer) else "|".join(sorted(words(self.answer)))
+        numeric = is_number(self.answer)  # nine digits: more would be the noise of one machine
+        value = f"{self.answer:.9g}" if numeric else "|".join(sorted(words(self.answer)))
         answer, note = html.escape(repr(self)), ""
         if p.guess is None:
             answer, _, rest = answer.partition(". ")
