@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 LIGHT = 300_000
-HEAVY = {"accuracy.html": 400_000, "zoo/sources_hardware.html": 350_000}  # a thousand marks; a thousand sources
-"""Long tables of figures and sources, which a reader opens to look something up."""
+HEAVY = {"accuracy.html": 400_000, "zoo/sources_hardware.html": 350_000}
+"""Seven hundred marks, and a thousand sources: pages that a reader opens to look something up."""
 
 WIDTHS = (390, 768, 1400, 2560)
 
