@@ -1,4 +1,4 @@
-"""A sweep says how far it is, runs on any executor, and asks what solve asks."""
+"""A sweep runs in blocks and on any executor, says how far it is, and asks what solve asks."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from mlsysim import (
     Q_,
     Accelerator,
     Engine,
+    Hardware,
     Models,
 )
 from mlsysim.core.sweeps import cells, run
@@ -22,7 +23,6 @@ TOY = Accelerator(
     link=Q_("100 GB/s"),
 )
 EIGHT = replace(TOY, name="eight", peak={"fp16": Q_("100 TFLOP/s"), "int8": Q_("200 TOP/s")})
-COLUMNS = ("latency", "throughput", "memory")
 
 
 def same(one, other):
@@ -33,6 +33,17 @@ def same(one, other):
         assert column.data.tobytes() == other.columns[name].data.tobytes(), name
     assert np.array_equal(one.feasible, other.feasible)
     assert np.array_equal(one.reason_codes, other.reason_codes)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_blocks_change_no_bit(monkeypatch, block):
+    """Experts raise a share to the power of the batch: the one operation that a processor may round."""
+    experts = [m for m in Models.list() if getattr(m, "experts", 0)][:2]
+    arguments = (experts, [Hardware.A100, Hardware.H100], range(1, 40), ["fp16", "fp8"])
+    whole = Engine.sweep(*arguments, context=range(0, 500, 37))
+    monkeypatch.setattr(run, "BLOCK", block)
+
+    same(whole, Engine.sweep(*arguments, context=range(0, 500, 37)))
 
 
 def test_progress_counts_every_point(hand, monkeypatch):
