@@ -25,7 +25,8 @@ PAGES = sorted((ROOT / "tutorials").glob("[0-9]*.qmd"))
 ASKED = re.compile(r"^\*\*(Exercise \d+)(?:\.|: [^*]+[.?])\*\*", re.MULTILINE)
 STARTER = re.compile(r"^my_answer = \.\.\.(?:  # .*)?\ncheck\((\w+), my_answer\)$")
 FOLDED = re.compile(
-    r'\A\s*^::: \{\.callout-caution collapse="true"\}\n## Solution\n(.*?)^:::$', re.DOTALL | re.MULTILINE
+    r'\A\s*^::: \{\.callout-tip collapse="true"\}\n## Solution to exercise \d\n(.*?)^:::$',
+    re.DOTALL | re.MULTILINE,
 )
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`(?!\{python\})([^`\n]+\([^`\n]+)`")
