@@ -6,17 +6,15 @@ import argparse
 import http.server
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import nbformat
-
 from sitebuild import globs, notebooks
-from sitebuild.build import Settings, build, read_pages, salt_of, tell, write_notebook
+from sitebuild.build import Settings, build, read_pages, reader, salt_of, tell, write_notebook
 from sitebuild.config import load
 from sitebuild.errors import SiteError
-from sitebuild.execute import Executed, execute
+from sitebuild.execute import execute
 from sitebuild.report import Report
 
 
@@ -68,8 +66,6 @@ def run_build(given: argparse.Namespace) -> int:
 def run_notebooks(given: argparse.Namespace) -> int:
     """Write notebooks of pages; 1 where one of them fails."""
     bless = given.command == "bless"
-    make: Callable[[Executed], nbformat.NotebookNode]
-    make = notebooks.reference if bless else notebooks.reader
     report = Report(strict=given.strict)
     config = load(given.root, report)
     chosen = _chosen(given.pages, config.root, config.pages)
@@ -87,7 +83,7 @@ def run_notebooks(given: argparse.Namespace) -> int:
             # A reference is what the page says today, so it is never taken from the cache.
             cache = None if bless else _cache(given)
             done = execute(page.document, cache=cache, salt=salt, options=page.options)
-            notebook = make(done)
+            notebook = notebooks.reference(done) if bless else reader(done, page.options, config.root)
         except SiteError as error:
             report.fail(error)
             print(f"{path}  failed", flush=True)

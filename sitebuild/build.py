@@ -9,11 +9,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -30,7 +32,7 @@ from sitebuild import (
 )
 from sitebuild.config import Config, as_list, load, read_yaml
 from sitebuild.errors import SiteError, shown
-from sitebuild.execute import execute, tree_hash
+from sitebuild.execute import Executed, execute, tree_hash
 from sitebuild.navigation import Navigation
 from sitebuild.pages import Composer, Page, library
 from sitebuild.qmd import parse
@@ -106,7 +108,13 @@ def render(page: Page, config: Config, settings: Settings, site: Path) -> None:
         warn=warn,
     )
     if page.runs:
-        write_notebook(notebooks.reader(page.executed), site / page.notebook)
+        write_notebook(reader(page.executed, page.options, config.root), site / page.notebook)
+
+
+def reader(executed: Executed, options: Mapping[str, Any], root: Path) -> nbformat.NotebookNode:
+    """Return a page that has run as the notebook that readers work in."""
+    cite = partial(pandoc.cited, options=options, page=executed.document.path, root=root)
+    return notebooks.reader(executed, cite)
 
 
 def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:

@@ -28,6 +28,8 @@ ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 FIGURE = re.compile(r"<\w+ size [\d.e+]+x[\d.e+]+ with \d+ Axes>")
 HEADING = re.compile(r"^(\#{1,6})[ \t]+(.*?)[ \t]*(?:\{[^{}\n]*\})?[ \t]*$")
 LOCAL_IMAGE = re.compile(r"(!\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s:]+)((?:\s[^)]*)?\))")
+CITED = re.compile("\ue002(\\d+)\ue002")
+Citer = Callable[[list[str]], tuple[dict[str, str], list[str]]]
 NOT_FOR_READERS = ("skip-execution", "nbval-skip", "nbval-ignore-output", "nbval-check-output")
 
 
@@ -61,13 +63,20 @@ def reference(executed: Executed) -> NotebookNode:
     return cells.notebook(made)
 
 
-def reader(executed: Executed) -> NotebookNode:
+def reader(executed: Executed, cite: Citer) -> NotebookNode:
     """Return the page as a notebook to work in: no outputs, and nothing but what Jupyter shows.
 
     The title comes first. Callouts are block quotes, folded ones ``<details>`` with any code as
     Markdown, so that a solution neither shows nor runs by itself. Other fenced divs are unwrapped.
-    References and inline values are text, citations ``[key]``. Cells that the page hides run
-    with their source folded away. Local images are attached.
+    References, inline values and citations are text, and the works that are cited stand at the end.
+    Cells that the page hides run with their source folded away. Local images are attached.
+
+    Parameters
+    ----------
+    executed
+        The page.
+    cite
+        Returns citations as text and the works cited, as `sitebuild.pandoc.cited` does.
 
     Raises
     ------
@@ -82,19 +91,29 @@ def reader(executed: Executed) -> NotebookNode:
         if line not in executed.warnings:
             executed.warnings.append(line)
 
-    maker = _Reader(executed, labels, Translator(page, labels, warn))
+    found = list[str]()
+
+    def hold(group: str) -> str:
+        found.append(group)
+        return f"\ue002{len(found) - 1}\ue002"
+
+    maker = _Reader(executed, labels, Translator(page, labels, warn, hold))
     front = executed.document.front
     title = f"# {maker.translate(str(front['title']))}" if front.get("title") else ""
     subtitle = f"*{maker.translate(str(front['subtitle']))}*" if front.get("subtitle") else ""
     head = "\n\n".join(line for line in (title, subtitle) if line)
-    found = [*([head] if head else []), *maker.pieces(tree(executed.document.parts, page))]
+    pieces = [*([head] if head else []), *maker.pieces(tree(executed.document.parts, page))]
+    texts, works = cite(found)
+    if works:
+        pieces += ["## References", *works]
     made, text = list[NotebookNode](), list[str]()
-    for piece in [*found, None]:
+    for piece in [*pieces, None]:
         if isinstance(piece, str):
             text.append(piece)
             continue
         if text:
-            made.append(_attached(cells.markdown("\n\n".join(text)), page.parent))
+            whole = CITED.sub(lambda m: texts[found[int(m[1])]], "\n\n".join(text))
+            made.append(_attached(cells.markdown(whole), page.parent))
             text = []
         if piece is not None:
             made.append(piece)

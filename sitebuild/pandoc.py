@@ -90,16 +90,10 @@ def convert(
         for given in as_list(options.get("filters"))
         if str(given).endswith(".lua")
     ]
-    files = [
-        _file(root, given, page, name)
-        for name in ("bibliography", "csl")
-        for given in as_list(options.get(name))
-    ]
-    books = files[: len(as_list(options.get("bibliography")))]
-    cites = bool(books) and options.get("citeproc") is not False
+    citing = _citing(options, page, root)
     with tempfile.TemporaryDirectory() as scratch:
         metadata, template, log = (Path(scratch) / n for n in ("meta.json", "page.html", "log.json"))
-        metadata.write_text(json.dumps(_metadata(options, markdown, cites)), encoding="utf-8")
+        metadata.write_text(json.dumps(_metadata(options, markdown, bool(citing))), encoding="utf-8")
         template.write_text(
             f"{mark}\n$if(toc)$\n$table-of-contents$\n$endif$\n{mark}\n$body$\n", encoding="utf-8"
         )
@@ -111,17 +105,54 @@ def convert(
         if options.get("toc"):
             arguments += ["--toc", "--toc-depth", str(options.get("toc-depth", 3))]
         arguments += [x for one in filters for x in ("--lua-filter", one)]
-        if cites:
-            arguments.append("--citeproc")
-            arguments += [x for book in books for x in ("--bibliography", book)]
-            arguments += [x for style in files[len(books) :] for x in ("--csl", style)]
-        arguments += ["--lua-filter", str(HERE / "filter.lua")]
+        arguments += [*citing, "--lua-filter", str(HERE / "filter.lua")]
         out = _run(arguments, markdown, page, root)
         for message in _messages(log):
             warn(message)
     _, toc, body = out.split(mark)
     body = re.sub(r'(<span class="citation") data-cites="[^"]*"', r"\1", body)
     return Body(body.strip(), re.sub(r' id="toc-[^"]*"', "", toc).strip())
+
+
+def cited(
+    groups: Iterable[str], *, options: Mapping[str, Any], page: Path, root: Path
+) -> tuple[dict[str, str], list[str]]:
+    """Return citations as text, and the works that they cite, one line of HTML each.
+
+    Where the page has no bibliography, a citation is its key in brackets.
+
+    Parameters
+    ----------
+    groups
+        Citations as they are written: ``@key`` in a sentence, ``[@a; @b, p. 3]`` beside it.
+    options, page, root
+        As for `convert`.
+    """
+    wanted = list(dict.fromkeys(groups))
+    citing = _citing(options, page, root)
+    if not citing or not wanted:
+        return {group: f"[{re.sub('-?@|[][{}]', '', group)}]" for group in wanted}, []
+    source = "\n\n".join(wanted) + "\n\n::: {#refs}\n:::\n"
+    arguments = ["--from", READER, "--to", "html5", "--wrap", "none", *citing]
+    out = _run([*arguments, "--metadata", "link-citations=false"], source, page, root)
+    texts, works = out.split('<div id="refs"', 1)
+    shown = [strip(text) for text in re.findall(r"(?s)<p>(.*?)</p>", texts)]
+    entries = re.findall(r'(?s)<div id="ref-[^>]*>(.*?)</div>', works)
+    plain = [" ".join(re.sub(r"</?span[^>]*>", "", entry).split()) for entry in entries]
+    return dict(zip(wanted, shown, strict=True)), plain
+
+
+def _citing(options: Mapping[str, Any], page: Path, root: Path) -> list[str]:
+    """Return what Pandoc needs to be told to cite; nothing where the page has no bibliography."""
+    flags = {"bibliography": "--bibliography", "csl": "--csl"}
+    found = [
+        (flag, _file(root, given, page, name))
+        for name, flag in flags.items()
+        for given in as_list(options.get(name))
+    ]
+    if not as_list(options.get("bibliography")) or options.get("citeproc") is False:
+        return []
+    return ["--citeproc", *(word for pair in found for word in pair)]
 
 
 def _file(root: Path, given: str, page: Path, name: str) -> str:

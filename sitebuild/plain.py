@@ -20,8 +20,10 @@ BRACKETED = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\](?:\([^)]*\))?)*)\]\{([^{}\n]
 TARGET_ATTRIBUTES = re.compile(r"(\]\([^)\n]*\))\{[^{}\n]*\}")
 HEADING = re.compile(r"^(\#{1,6}[ \t]+.*?)[ \t]*\{[^{}\n]*\}[ \t]*$", re.MULTILINE)
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\((?![a-z][\w+.-]*:)([^)\s#]+\.qmd)(?:#[^)\s]*)?\)")
-CITATIONS = re.compile(r"\[([^\[\]\n]*(?<![\w\\@])-?@[\w{][^\[\]\n]*)\](?![({])")
-CITATION = re.compile(r"(?<![\w\\@/.])-?@(?:\{([^{}\s]+)\}|(\w(?:[\w:.#$%&+?<>~/-]*\w)?))")
+CITATION = re.compile(
+    r"\[[^\[\]\n]*(?<![\w\\@])-?@[\w{][^\[\]\n]*\](?![({])"
+    r"|(?<![\w\\@/.])-?@(?:\{[^{}\s]+\}|\w(?:[\w:.#$%&+?<>~/-]*\w)?)"
+)
 SUBSCRIPT = re.compile(r"(?<![~\\])~([^~\s]+)~(?!~)")
 SUPERSCRIPT = re.compile(r"(?<![\[\\^])\^([^^\s\[\]]+)\^")
 CAPTION_BELOW = re.compile(r"^(\|.*\n)\s*\n?(?:Table)?:[ \t]+(.+)$", re.MULTILINE)
@@ -58,11 +60,14 @@ class Translator:
         The page's numbered figures, tables and so on.
     warn
         Called with one line for each reference to a label that the page does not have.
+    cite
+        Returns what stands in the place of a citation.
     """
 
     page: Path
     labels: Labels
     warn: Callable[[str], None]
+    cite: Callable[[str], str]
 
     def __call__(self, markdown: str) -> str:
         """Return a run of Markdown, without fenced divs, as Jupyter shows it."""
@@ -81,8 +86,7 @@ class Translator:
         text = _brackets(text)
         text = HEADING.sub(r"\1", text)
         text = LINK.sub(self._link, text)
-        text = CITATIONS.sub(lambda m: f"[{CITATION.sub(_key, m[1])}]", text)
-        text = CITATION.sub(lambda m: f"[{_key(m)}]", text)
+        text = CITATION.sub(lambda m: self.cite(m[0]), text)
         text = SUBSCRIPT.sub(r"<sub>\1</sub>", text)
         text = SUPERSCRIPT.sub(r"<sup>\1</sup>", text)
         text = PAGEBREAK.sub("", VIDEO.sub(r"[Video: \1](\1)", text))
@@ -115,10 +119,6 @@ class Translator:
         base = project_root(self.page) if target.startswith("/") else folder
         wanted = Path(posixpath.normpath((base / target.lstrip("/")).as_posix()))
         return f"[{match[1]}]({wanted.stem}.ipynb)" if wanted.parent == folder else match[1]
-
-
-def _key(match: re.Match[str]) -> str:
-    return str(match[1] or match[2])
 
 
 def _raw(span: str, kind: str) -> str:

@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from sitebuild import notebooks, pandoc
 from sitebuild.errors import SiteError
 from sitebuild.execute import Executed, execute
-from sitebuild.notebooks import reader, reference
+from sitebuild.notebooks import reference
 from sitebuild.qmd import parse
 
 RUNS = """\
@@ -195,6 +197,13 @@ def test_no_figure_settings_no_setup_cell(tmp_path):
 # ---------------------------------------------------------------- reader
 
 
+def reader(executed: Executed, **options):
+    """A reader's notebook, by default of a page without a bibliography."""
+    page = executed.document.path
+    cite = partial(pandoc.cited, options=options, page=page, root=page.parent)
+    return notebooks.reader(executed, cite)
+
+
 @pytest.fixture(scope="module")
 def read(executed):
     return reader(executed)
@@ -301,6 +310,7 @@ def test_a_callout_around_cells_leaves_no_colons(tmp_path):
         ("::: {#fig-d}\n\n![](a.png)\n\nCap.\n:::\n\n@fig-d", None),
         ("```\n::: {.callout-note}\n```\n", "```\n::: {.callout-note}\n```"),
         ("A [@key], @eq-e: $$x$$ {#eq-e}", "A [key], Equation 1: $$x \\tag{1}$$"),
+        ("[see @a, p. 3; -@b] and @{https://x.org/a}", "[see a, p. 3; b] and [https://x.org/a]"),
     ],
 )
 def test_divs_and_prose(tmp_path, quarto, jupyter):
@@ -335,3 +345,31 @@ def test_a_reference_in_vain_is_reported_once(tmp_path):
     reader(page)
     (warning,) = page.warnings
     assert warning.endswith("page.qmd: unknown cross-reference @fig-none")
+
+
+BOOKS = """\
+@article{roofs, title = {Roofs of {GPUs}}, author = {Ann Lee and Bo Wu}, year = 2009, journal = {Letters}}
+@book{walls, title = {Walls}, author = {Cy Poe}, year = 1995, publisher = {Press}}
+"""
+
+CITING = """\
+The maximum [@roofs] has walls [see @walls, p. 3; @roofs].
+
+```python
+@roofs
+```
+
+As @walls says.
+"""
+
+
+def test_citations_are_text_and_the_works_stand_at_the_end(tmp_path):
+    (tmp_path / "books.bib").write_text(BOOKS)
+    (text,) = shape(reader(still(tmp_path, CITING), bibliography="/books.bib"))
+
+    assert text == (
+        "The maximum (Lee and Wu 2009) has walls (see Poe 1995, 3; Lee and Wu 2009).\n\n"
+        "```python\n@roofs\n```\n\nAs Poe (1995) says.\n\n## References\n\n"
+        "Lee, Ann, and Bo Wu. 2009. “Roofs of GPUs.” <em>Letters</em>.\n\n"
+        "Poe, Cy. 1995. <em>Walls</em>. Press."
+    )

@@ -14,7 +14,8 @@ LABELS = (
 def translate(tmp_path):
     (tmp_path / "_quarto.yml").touch()
     warnings = []
-    translator = Translator(tmp_path / "tutorials/page.qmd", Labels.of(LABELS), warnings.append)
+    page, cite = tmp_path / "tutorials/page.qmd", "<{}>".format
+    translator = Translator(page, Labels.of(LABELS), warnings.append, cite)
     yield translator
     assert warnings == []
 
@@ -35,10 +36,10 @@ def translate(tmp_path):
         ("| x |\n|---|\n| 1 |\n\n: Cap", "| x |\n|---|\n| 1 |\n\n*Cap*"),
         ("Term\n: its definition", "Term\n: its definition"),
         ("$$t$$ {#eq-t}", r"$$t \tag{1}$$"),
-        ("as [@smith2020]", "as [smith2020]"),
-        ("as [see @a, p. 3; -@b]", "as [see a, p. 3; b]"),
-        ("@smith:2020. And @jones, too", "[smith:2020]. And [jones], too"),
-        ("@{https://x.org/a}", "[https://x.org/a]"),
+        ("as [@smith2020]", "as <[@smith2020]>"),
+        ("as [see @a, p. 3; -@b]", "as <[see @a, p. 3; -@b]>"),
+        ("@smith:2020. And @jones, too", "<@smith:2020>. And <@jones>, too"),
+        ("@{https://x.org/a}", "<@{https://x.org/a}>"),
         ("me@home.org and `@dataclass` and $x@y$", "me@home.org and `@dataclass` and $x@y$"),
         (r"\@not", r"\@not"),
         ("$a~b~ (@k)$ and $$c^2^ @k$$", "$a~b~ (@k)$ and $$c^2^ @k$$"),
@@ -70,5 +71,5 @@ def test_translations(translate, quarto, jupyter):
 
 def test_a_reference_in_vain_is_reported(tmp_path):
     warnings = []
-    Translator(tmp_path / "page.qmd", Labels.of(""), warnings.append)("@fig-none")
+    Translator(tmp_path / "page.qmd", Labels.of(""), warnings.append, str)("@fig-none")
     assert warnings == ["unknown cross-reference @fig-none"]
