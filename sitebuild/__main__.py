@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from sitebuild import globs, notebooks
-from sitebuild.build import Settings, build, read_pages, reader, salt_of, tell, write_notebook
+from sitebuild.build import Settings, build, read_pages, salt_of, tell, write_notebook
 from sitebuild.config import load
+from sitebuild.conversion import Conversion
 from sitebuild.errors import SiteError
 from sitebuild.execute import execute
 from sitebuild.report import Report
@@ -83,7 +84,9 @@ def run_notebooks(given: argparse.Namespace) -> int:
             # A reference is what the page says today, so it is never taken from the cache.
             cache = None if bless else _cache(given)
             done = execute(page.document, cache=cache, salt=salt, options=page.options)
-            notebook = notebooks.reference(done) if bless else reader(done, page.options, config.root)
+            warn = done.warnings.append
+            conversion = Conversion(page.options, page.document.path, config.root, warn, cache)
+            notebook = notebooks.reference(done) if bless else notebooks.reader(done, conversion.cited)
         except SiteError as error:
             report.fail(error)
             print(f"{path}  failed", flush=True)

@@ -9,13 +9,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
@@ -31,8 +29,9 @@ from sitebuild import (
     shortcodes,
 )
 from sitebuild.config import Config, as_list, load, read_yaml
+from sitebuild.conversion import Conversion
 from sitebuild.errors import SiteError, shown
-from sitebuild.execute import Executed, execute, tree_hash
+from sitebuild.execute import execute, tree_hash
 from sitebuild.navigation import Navigation
 from sitebuild.pages import Composer, Page, library
 from sitebuild.qmd import parse
@@ -100,21 +99,10 @@ def render(page: Page, config: Config, settings: Settings, site: Path) -> None:
         variables=read_yaml(variables) if variables.is_file() else {},
         warn=warn,
     )
-    page.body = pandoc.convert(
-        crossref.resolve(markdown, warn),
-        options=page.options,
-        page=page.document.path,
-        root=config.root,
-        warn=warn,
-    )
+    conversion = Conversion(page.options, page.document.path, config.root, warn, settings.cache)
+    page.body = conversion.body(crossref.resolve(markdown, warn))
     if page.runs:
-        write_notebook(reader(page.executed, page.options, config.root), site / page.notebook)
-
-
-def reader(executed: Executed, options: Mapping[str, Any], root: Path) -> nbformat.NotebookNode:
-    """Return a page that has run as the notebook that readers work in."""
-    cite = partial(pandoc.cited, options=options, page=executed.document.path, root=root)
-    return notebooks.reader(executed, cite)
+        write_notebook(notebooks.reader(page.executed, conversion.cited), site / page.notebook)
 
 
 def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:

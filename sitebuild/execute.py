@@ -5,11 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import json
-import os
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,8 +16,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from sitebuild import cells
-from sitebuild.errors import CellError, SiteError, shown
+from sitebuild import cells, records
+from sitebuild.errors import CellError, SiteError
 from sitebuild.kernel import Failure, Figures, Kernel, start
 from sitebuild.qmd import Document, Part, inline_expressions, project_root
 
@@ -136,12 +133,12 @@ def execute(
         return done
     keep = cache if defaults.get("cache", True) else None
     entry = keep / f"{_key(document, notebook, expressions, figures, salt)}.json" if keep else None
-    record = _load(entry, done.warnings) if entry else None
+    record = records.load(entry, done.warnings.append) if entry else None
     done.cached = record is not None
     if record is None:
         record = _run(document, notebook, expressions, figures, timeout)
         if entry:
-            _store(entry, record)
+            records.store(entry, record)
     _fill(done, record)
     return done
 
@@ -183,7 +180,7 @@ def _key(
     inline = sorted((index, found) for index, found in expressions.items() if found)
     page = path.relative_to(project_root(path)).as_posix()
     parts = [FORMAT, page, code, inline, asdict(figures), salt, sys.version, _environment()]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return records.key(parts)
 
 
 @functools.cache
@@ -284,36 +281,6 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
         if output.output_type == "stream":
             output["text"] = CARRIAGE.sub("", output.text)
     return joined
-
-
-def _load(entry: Path, warnings: list[str]) -> dict[str, Any] | None:
-    """Return a record of the cache; None where there is none, or it is not what was written."""
-    try:
-        saved = json.loads(entry.read_text(encoding="utf-8"))
-        record = saved["record"]
-        if saved["sha256"] == _checksum(record) and isinstance(record, dict):
-            return record
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
-        pass  # not what was written: said below
-    warnings.append(f"{shown(entry)}: the cached outputs are damaged, the page is run again")
-    return None
-
-
-def _store(entry: Path, record: Mapping[str, Any]) -> None:
-    """Write a record in one step, so that no other process reads half of it."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"sha256": _checksum(record), "record": record})
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=entry.parent, suffix=".part", delete=False
-    ) as part:
-        part.write(text)
-    os.replace(part.name, entry)  # noqa: PTH105
-
-
-def _checksum(record: object) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _fill(done: Executed, record: Mapping[str, Any]) -> None:

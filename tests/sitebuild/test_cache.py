@@ -90,7 +90,7 @@ def test_a_damaged_entry_is_told_and_made_again(tmp_path, damage):
     entry.write_text({"cut": whole[:-9], "edited": edited}.get(damage, damage))
     again = run(tmp_path, (tmp_path / "page.qmd").read_text(), cache=tmp_path / "cache")
     (warning,) = again.warnings
-    assert "the cached outputs are damaged, the page is run again" in warning
+    assert "the record is damaged, and made again" in warning
     assert not again.cached
     assert entry.read_text() == whole
 
