@@ -263,7 +263,9 @@ def _cell(unit: str, value: Any) -> tuple[str, str]:
     return (shown, "") if shown.replace(".", "").isdigit() else (shown, f' data-v="{value:.6g}"')
 
 
-def table(found: Sequence[Entry[Any]], label: str, caption: str, page: str = "") -> str:
+def table(
+    found: Sequence[Entry[Any]], label: str, caption: str, pages: Mapping[str, str] | None = None
+) -> str:
     """Return cards of one kind as an HTML table that can be sorted and filtered, as a Markdown block.
 
     A name leads to the card's sources. A column in which nothing is published is left out, and so is the
@@ -277,8 +279,8 @@ def table(found: Sequence[Entry[Any]], label: str, caption: str, page: str = "")
         Identifier of the table on its page, ``zoo-`` before it.
     caption
         The line above it.
-    page
-        Address of the page that has the sources, where it is another one.
+    pages
+        Address of the page that has the sources of a group, where it is another one.
 
     Raises
     ------
@@ -293,7 +295,10 @@ def table(found: Sequence[Entry[Any]], label: str, caption: str, page: str = "")
     values = {column: [column.of(entry.item) for entry in found] for column in columns}
     if len({entry.group for entry in found}) > 1:
         values = {Column("Group", "", str): [entry.group for entry in found], **values}
-    heads, rows = ['<th scope="col">Name</th>'], [[_name(entry, page)] for entry in found]
+    heads, rows = (
+        ['<th scope="col">Name</th>'],
+        [[_name(entry, (pages or {}).get(entry.group, ""))] for entry in found],
+    )
     for column, cells in values.items():
         said = [cell for cell in cells if cell not in (None, "")]
         if not said:

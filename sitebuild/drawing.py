@@ -12,6 +12,9 @@ PATH = re.compile(r'\sd="([^"]*)"')
 PLACE = re.compile(r'(\s(?:x|y)=")([-\d.]+)(")')
 SHIFT = re.compile(r"(translate\()([-\d.]+)([ ,]+)([-\d.]+)(\))")
 GLYPH = re.compile(r'(<use\b[^>]*?) transform="translate\(([-\d.]+)[ ,]+([-\d.]+)\)"(?=\s*/?>)')
+MARKS = re.compile(r"<g([^>]*)>((?:<use\b[^>]*/>){2,})</g>")
+ALONE = re.compile(r"<g>(<(?:use|path)\b[^>]*/>)</g>")
+STYLE = re.compile(r' style="[^"]*"')
 ROUND = re.compile(r"M\s+[-\d.]+\s+[-\d.]+\s+(?:C(?:\s+[-\d.]+){6}\s+){8}z", re.IGNORECASE)
 NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 NUMBER = re.compile(r"-?\d+\.\d+")
@@ -21,12 +24,13 @@ def slim(drawing: str) -> str:
     r"""Return an SVG that looks the same: numbers to a hundredth, short names, no comments.
 
     A hundredth of a point is far below what a screen can show. Names that nothing refers to go, and
-    those that are left are numbered.
+    those that are left are numbered. A group of one mark is that mark, and marks that look alike share
+    their style.
 
     Examples
     --------
     >>> slim('<svg><!-- a -->\n <g id="g_1">\n  <path d="M 1.23456 0 \nL 2.5 -0.001 \nz"/></g></svg>')
-    '<svg><g><path d="M1.23 0L2.5 0z"/></g></svg>'
+    '<svg><path d="M1.23 0L2.5 0z"/></svg>'
     """
     text = BETWEEN.sub("><", ASIDES.sub("", drawing)).strip()
     text = text.replace("xlink:href=", "href=").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
@@ -37,7 +41,10 @@ def slim(drawing: str) -> str:
     text = PATH.sub(lambda found: f' d="{_path(found[1])}"', text)
     text = GLYPH.sub(_glyph, text)
     text = SHIFT.sub(lambda m: f"{m[1]}{_short(m[2])}{m[3]}{_short(m[4])}{m[5]}", text)
-    return PLACE.sub(lambda found: found[1] + _short(found[2]) + found[3], text)
+    text = PLACE.sub(lambda found: found[1] + _short(found[2]) + found[3], text)
+    while (bare := ALONE.sub(r"\1", text)) != text:
+        text = bare
+    return MARKS.sub(_alike, text)
 
 
 def _path(commands: str) -> str:
@@ -66,6 +73,14 @@ def _glyph(found: re.Match[str]) -> str:
         return found[0]
     places = [f' {axis}="{_short(at)}"' for axis, at in (("x", found[2]), ("y", found[3])) if float(at)]
     return found[1] + "".join(places)
+
+
+def _alike(found: re.Match[str]) -> str:
+    """Marks that all look alike say so once, in their group."""
+    styles = STYLE.findall(found[2])
+    if len(styles) < found[2].count("<use") or len(set(styles)) > 1 or "style=" in found[1]:
+        return found[0]
+    return f"<g{found[1]}{styles[0]}>{STYLE.sub('', found[2])}</g>"
 
 
 def _short(number: str) -> str:

@@ -139,7 +139,10 @@ def test_a_column_of_nothing_and_a_single_group_are_left_out(card: Entry[Acceler
 
 
 def test_names_lead_to_another_page(card: Entry[Accelerator]) -> None:
-    assert Table(catalogue.table([card], "one", "One", page="s.html")).links == ["s.html#card-AB"]
+    other = card._replace(group="Other")
+    pages = {card.group: "s.html"}
+
+    assert Table(catalogue.table([card, other], "two", "Two", pages)).links == ["s.html#card-AB", "#card-AB"]
 
 
 def test_markup_is_escaped(card: Entry[Accelerator]) -> None:

@@ -10,9 +10,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 LIGHT = 300_000
-HEAVY = {"accuracy.html": 400_000, "zoo/sources_hardware.html": 350_000}
-"""Seven hundred marks, and a thousand sources: pages that a reader opens to look something up."""
-
 WIDTHS = (390, 768, 1400, 2560)
 
 UNLABELLED = """() => [
@@ -61,7 +58,7 @@ def test_it_is_light(visit, name):
         pytest.skip("a page of the explorer loads the explorer")
     asked = {unquote(urlsplit(url).path) for url in page.asked if url.startswith("file:")}
 
-    assert sum(Path(file).stat().st_size for file in asked) < HEAVY.get(name, LIGHT)
+    assert sum(Path(file).stat().st_size for file in asked) < LIGHT
 
 
 @pytest.fixture(scope="module")

@@ -44,3 +44,24 @@ def test_words_in_a_drawing_stay(text):
     escaped = text.replace("<", "&lt;").replace(">", "&gt;")
 
     assert slim(f"<text>{escaped}</text>") == f"<text>{escaped}</text>"
+
+
+def test_marks_that_look_alike_share_their_style():
+    mark = '<use href="#a" x="{}" style="fill: #56b4e9"/>'
+    given = f'<path id="a"/><g clip-path="url(#a)">{mark.format(1)}{mark.format(2)}</g>'
+
+    assert slim(given) == (
+        '<path id="i0"/><g clip-path="url(#i0)" style="fill: #56b4e9">'
+        '<use href="#i0" x="1"/><use href="#i0" x="2"/></g>'
+    )
+
+
+@pytest.mark.parametrize("other", [' style="fill: red"', ""])
+def test_marks_that_differ_keep_their_own(other):
+    given = f'<path id="i0"/><g><use href="#i0" style="fill: #56b4e9"/><use href="#i0"{other}/></g>'
+
+    assert slim(given) == given
+
+
+def test_a_group_of_one_mark_is_that_mark():
+    assert slim('<g><g><path d="M0 0z"/></g></g>') == '<path d="M0 0z"/>'
