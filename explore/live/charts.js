@@ -140,6 +140,7 @@ export function serving(data, wait, name, width) {
   const good = (p) => p.fits && p[wait] <= targets[wait];
   const users = (p) => p.users.toLocaleString("en-US");
   const at = { x: "throughput", y: wait };
+  const named = (points, place) => Plot.text(points, { ...at, text: users, dy: -9, fill: "currentColor", fontSize: 11, ...place });
   const x = narrow("Throughput [token/s]", sweep.map((p) => p.throughput));
   const y = narrow(`${name} [ms]`, [...sweep.map((p) => p[wait]), targets[wait]]);
   return finish(Plot.plot({
@@ -157,7 +158,8 @@ export function serving(data, wait, name, width) {
         ...at, r: 4, symbol: (p) => (p[wait] <= targets[wait] ? "circle" : "times"), stroke: (p) => (good(p) ? UP : SOFT),
         fill: (p) => (good(p) ? UP : "none"), strokeOpacity: (p) => (p.fits ? 1 : 0.5), title: "text", tip: true,
       }),
-      Plot.text(spaced, { ...at, text: users, dx: -7, dy: -9, textAnchor: "end", fill: "currentColor", fontSize: 11 }),
+      named(spaced.slice(0, 1), { dx: -3, textAnchor: "start" }), // beside the axis there is no room to its left
+      named(spaced.slice(1), { dx: -7, textAnchor: "end" }),
       Plot.dot(chosen, { ...at, r: 8, stroke: B, strokeWidth: 2.5 }),
       Plot.text(chosen, {
         ...at, text: (p) => `${users(p)} users`, dx: 10, dy: 16, textAnchor: "middle", fill: "currentColor", fontWeight: 600,
