@@ -21,7 +21,7 @@ from sitebuild.errors import CellError, SiteError
 from sitebuild.kernel import Failure, Figures, Kernel, start
 from sitebuild.qmd import Document, Part, inline_expressions, project_root
 
-FORMAT = 1
+FORMAT = 2
 IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([^#;\n]+))", re.MULTILINE)
 CARRIAGE = re.compile(r"[^\n]*\r(?=[^\n])")
 
@@ -195,11 +195,21 @@ def _distributions() -> Mapping[str, list[str]]:
     return importlib.metadata.packages_distributions()
 
 
+def _sources_of(module: str) -> list[str]:
+    """Return a package that runs from its sources and what it requires, or nothing for other modules."""
+    try:
+        found = importlib.metadata.distribution(module)
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    required = [line for line in found.requires or [] if "extra ==" not in line]
+    return [module, *(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in required)]
+
+
 def _versions(notebook: NotebookNode) -> dict[str, str]:
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     imports = [name for found in IMPORT.findall(code) for name in "".join(found).split(",")]
     modules = {name.split()[0].partition(".")[0] for name in imports if name.strip()}
-    names = {name for module in modules for name in _distributions().get(module, [])}
+    names = {name for module in modules for name in _distributions().get(module) or _sources_of(module)}
     return {
         "python": sys.version.split()[0],
         **{name: importlib.metadata.version(name) for name in sorted(names)},

@@ -288,7 +288,7 @@ class Composer:
         ]
 
     def _status(self, body: str) -> str:
-        """Fill ``::: {#execution-status}`` with a table of all pages that run."""
+        """Put a table of all pages that run into ``::: {#execution-status}``, in the place of its text."""
         if f'id="{STATUS}"' not in body:
             return body
         rows = [page for page in self.pages.values() if page.runs and page.executed]
@@ -296,7 +296,8 @@ class Composer:
             rows=[(self.navigation.title(p.path), f"/{p.path}", p.executed) for p in rows],
             versions=versions([p.executed for p in rows if p.executed]),
         )
-        return listing.place(body, STATUS, table)
+        holder = re.compile(rf'(<div id="{STATUS}"[^>]*>).*?(</div>)', re.DOTALL)
+        return holder.sub(lambda found: found[1] + table + found[2], body, count=1)
 
 
 # ---------------------------------------------------------------------- small texts

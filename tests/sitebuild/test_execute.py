@@ -146,6 +146,22 @@ def test_no_metadata_depends_on_the_run(page):
     assert page.executed_at.endswith("+00:00")
 
 
+def test_a_package_in_its_sources_is_named_with_what_it_requires(tmp_path, monkeypatch):
+    """No record of an editable installation tells which modules it has."""
+    (tmp_path / "tiny.py").touch()
+    info = tmp_path / "tiny-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tiny\nVersion: 1.5\nRequires-Dist: PyYAML>=6\n"
+        "Requires-Dist: jinja2; extra == 'more'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    done = run(tmp_path, "```{python}\nimport tiny, json\n```\n")
+
+    assert set(done.versions) == {"python", "tiny", "PyYAML"}
+    assert done.versions["tiny"] == "1.5"
+
+
 def test_a_page_may_ask_to_be_run_each_time(folder):
     """It reads what no key knows of."""
     text = "---\ntitle: A\nexecute:\n  cache: false\n---\n" + PAGE.partition("---\n\n")[2]

@@ -245,6 +245,7 @@ def test_the_table_of_executions(page):
     files = {"run.qmd": '---\ntitle: "R & S"\n---\n\n```{python}\n#| eval: false\n1\n```\n'}
     out = page("::: {#execution-status}\nHere.\n:::\n", files)
     assert '<a href="run.html">R &amp; S</a>' in out
+    assert "Here." not in out
 
 
 def test_slugs():
