@@ -72,7 +72,7 @@ local function linked(entry, elements)
   return out
 end
 
-local SKIPPED = {"Link", "Cite", "Code", "Image", "Span", "Header", "Table", "Figure", "CodeBlock", "Quoted", "Note"}
+local SKIPPED = {"Link", "Cite", "Code", "Image", "Span", "Header", "Table", "Figure", "CodeBlock", "Quoted", "Note", "Strong"}
 
 local function link_terms(doc)
   if doc.meta["glossary-links"] == false then return nil end

@@ -124,7 +124,7 @@ class Prediction:
         unit = html.escape(self.unit)
         options = html.escape("|".join(self.options))
         state = (
-            "Commit to an answer before you read on."
+            "Commit before you read on: give guess=… in the call above, and run it again."
             if self.guess is None
             else f"Your guess: {html.escape(self.shown(self.guess))}"
         )

@@ -138,17 +138,22 @@ def _is_column_of_numbers(cells: Sequence[str]) -> bool:
     return bool(said) and all(map(is_numeric, said))
 
 
+_LEFT, _RIGHT = ' style="text-align: left"', ' class="num" style="text-align: right"'
+_ONE_LINE = ' style="white-space: nowrap"'
+"""Marks of cells and captions. Notebooks set every cell flush right, and know no style sheet of ours."""
+
+
 def html_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> str:
-    """Return rows as an HTML table that the site's style sheet knows."""
+    """Return rows as an HTML table that the site's style sheet knows, and that a notebook shows alike."""
     body = [[text(cell) for cell in row] for row in rows]
     numeric = [_is_column_of_numbers([row[i] for row in body]) for i in range(len(headers))]
-    mark = [' class="num"' if n else "" for n in numeric]
+    mark = [_RIGHT if n else _LEFT for n in numeric]
     head = "".join(f'<th scope="col"{m}>{html.escape(h)}</th>' for h, m in zip(headers, mark, strict=True))
     lines = "".join(
         "<tr>" + "".join(f"<td{m}>{html.escape(c)}</td>" for c, m in zip(row, mark, strict=True)) + "</tr>"
         for row in body
     )
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    title = f"<caption{_ONE_LINE}>{html.escape(caption)}</caption>" if caption else ""
     return (
         f'<table class="table mls-table">{title}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
     )
@@ -172,12 +177,11 @@ def text_block(title: str, rows: Iterable[tuple[str, Any]]) -> str:
 def html_block(title: str, rows: Iterable[tuple[str, Any]]) -> str:
     """Return a title over labelled values as an HTML table."""
     lines = "".join(
-        f'<tr><th scope="row">{html.escape(label)}</th><td>{html.escape(text(value))}</td></tr>'
+        f'<tr><th scope="row"{_LEFT}>{html.escape(label)}</th><td{_LEFT}>{html.escape(text(value))}</td></tr>'
         for label, value in rows
     )
-    return (
-        f'<table class="table mls-info"><caption>{html.escape(title)}</caption><tbody>{lines}</tbody></table>'
-    )
+    caption = f"<caption{_ONE_LINE}>{html.escape(title)}</caption>"
+    return f'<table class="table mls-info">{caption}<tbody>{lines}</tbody></table>'
 
 
 def html_banner(title: str, subtitle: str = "") -> str:

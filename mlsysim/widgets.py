@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlsysim.core.errors import ArgumentError
 
+WIDTH = "28rem"
+"""Of a selector: room for the name of a device beside it."""
+
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
@@ -46,6 +49,7 @@ def control(render: Callable[..., Any], **settings: Sequence[Any]) -> "VBox":
             description=name.replace("_", " "),
             continuous_update=False,
             style={"description_width": "initial"},
+            layout={"width": WIDTH},
         )
         for name, values in settings.items()
     }

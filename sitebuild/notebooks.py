@@ -30,6 +30,7 @@ HEADING = re.compile(r"^(\#{1,6})[ \t]+(.*?)[ \t]*(?:\{[^{}\n]*\})?[ \t]*$")
 LOCAL_IMAGE = re.compile(r"(!\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s:]+)((?:\s[^)]*)?\))")
 CITED = re.compile("\ue002(\\d+)\ue002")
 Citer = Callable[[list[str]], tuple[dict[str, str], list[str]]]
+UNSEEN = "# The page hides this cell: run it, and read on."
 NOT_FOR_READERS = ("skip-execution", "nbval-skip", "nbval-ignore-output", "nbval-check-output")
 
 
@@ -152,8 +153,9 @@ class _Reader:
         tags = [tag for tag in cells.tags(source) if tag not in NOT_FOR_READERS]
         if "skip-execution" in cells.tags(source):
             tags.append("raises-exception")
-        cell = cells.code(part.code, tags)
-        if options.get("include", True) is False or options.get("echo", True) is False:
+        hidden = options.get("include", True) is False or options.get("echo", True) is False
+        cell = cells.code(f"{UNSEEN}\n{part.code}" if hidden else part.code, tags)
+        if hidden:
             cell.metadata["jupyter"] = {"source_hidden": True}
         cell["id"] = source["id"]
         yield cell
@@ -199,7 +201,7 @@ class _Reader:
         texts = [piece if isinstance(piece, str) else _block_of(piece) for piece in body]
         inner = "\n\n".join(text for text in texts if text)
         summary = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(title, quote=False))
-        return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
+        return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>\n\n<br>"
 
 
 def _is_shown(options: Mapping[str, Any]) -> bool:

@@ -102,7 +102,7 @@ LAYERS = (  # a module imports only from lines above its own; modules of a line 
     ("solvers.audit_stages",),
     ("solvers.audit",),
     ("show", "plots", "measure", "catalogue", "sweeping"),
-    ("measurements", "plots_sweep"),
+    ("measurements", "plots_sweep", "plots_time"),
     ("mapping",),
     ("mapping_collectives", "mapping_training"),
     ("mapping_facts",),
@@ -139,6 +139,7 @@ WHEN_USED = {
     "core.sweeps.result": {"dask", "pandas", "xarray"},
     "core.sweeps.run": {"dask"},
     "plots_sweep": {"matplotlib"},
+    "plots_time": {"matplotlib"},
     "commands.page": {"rich"},
 }
 """Third parties that a module may import inside a function, or for its annotations alone."""

@@ -23,6 +23,9 @@ LINKS = """() => [...document.querySelectorAll("a[href]")].map((e) => [e.getAttr
 
 IDS = """() => [...document.querySelectorAll("[id]")].map((e) => e.id)"""
 
+SCROLLS = """() => [...document.querySelectorAll("main pre")]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.innerText)"""
+
 AUDIT = Path(__file__).parents[1] / "sitebuild/audit.js"
 TOO_WIDE = AUDIT.read_text(encoding="utf-8") + "; tooWide()"
 
@@ -102,6 +105,15 @@ def test_nothing_sticks_out_and_its_picture_is_kept(visit, root, name, theme):
         assert page.evaluate("document.documentElement.scrollWidth") == width
         if width != WIDTHS[-1]:
             page.screenshot(path=screens / f"{stem}-{width}-{theme}.png")
+
+
+def test_code_and_printed_lines_fit_their_column(visit, name):
+    """On a wide screen, folded parts included; on a phone they scroll."""
+    page = visit(name)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    unfold(page)
+
+    assert page.evaluate(SCROLLS) == []
 
 
 def serious(found: Iterable[dict]) -> list[str]:

@@ -125,7 +125,9 @@ def test_an_answer_waits_for_a_prediction(visit):
     page = visit("tutorials/01_memory_wall.html")
     box = page.locator(".mls-predict").first
     answer = page.locator(f".mls-reveal[data-for='{box.get_attribute('data-id')}']").first
+    beside = page.locator(".cell", has=answer).locator("table").first
     assert answer.locator(".mls-reveal-answer").is_hidden()
+    assert beside.is_hidden()
 
     if box.locator("input").count():
         box.locator("input").fill("2")
@@ -134,6 +136,7 @@ def test_an_answer_waits_for_a_prediction(visit):
         box.locator("form button").first.click()
 
     assert answer.locator(".mls-reveal-answer").is_visible()
+    assert beside.is_visible()
     assert answer.locator(".mls-reveal-verdict").inner_text().startswith("You said")
 
 

@@ -228,6 +228,7 @@ def test_title_inline_values_and_captions_are_filled(read):
 def test_a_hidden_cell_runs_and_stays_out_of_sight(read):
     first, second = code(read)[:2]
     assert first.metadata.jupyter == {"source_hidden": True}
+    assert first.source.startswith("# The page hides this cell: run it, and read on.\nimport matplotlib")
     assert "jupyter" not in second.metadata
     assert "#|" not in nbformat.writes(read)
 
@@ -274,7 +275,7 @@ def test_a_folded_callout_has_no_cell_to_run(tmp_path):
     (text,) = shape(reader(still(tmp_path, SOLUTION)))
     assert text == (
         "<details>\n<summary>Solution: <code>f</code></summary>\n\nWork it out:\n\n"
-        "```python\nx = 1\n```\n\n```python\nanswer = 42\n```\n\nDone.\n\n</details>"
+        "```python\nx = 1\n```\n\n```python\nanswer = 42\n```\n\nDone.\n\n</details>\n\n<br>"
     )
 
 
@@ -288,7 +289,7 @@ def test_a_callout_around_cells_leaves_no_colons(tmp_path):
     assert texts[0] == "Before.\n\n> **Exercise 1**\n>\n> Complete it."
     assert texts[1] == ">>> x = ..."
     assert texts[2].startswith("> Then check.\n\n<details>\n<summary>Solution")
-    assert texts[2].endswith("</details>\n\nAfter.")
+    assert texts[2].endswith("</details>\n\n<br>\n\nAfter.")
     assert ":::" not in "".join(texts)
 
 
