@@ -54,6 +54,16 @@ class Banded:
         return f"{text(self.value)} ({low} to {high})"
 
 
+class Share(float):
+    """A part of a whole, which is shown in percent.
+
+    Examples
+    --------
+    >>> text(Share(0.4186)), text(Share(0.0058321)), Share(0.5) + 0.25
+    ('41.9%', '0.583%', 0.75)
+    """
+
+
 def text(value: Any) -> str:
     """Return any value as a reader wants to see it.
 
@@ -69,7 +79,7 @@ def text(value: Any) -> str:
         units = f"{value.units:~P}"
         return f"{number(value.magnitude)} {units}".rstrip()
     if isinstance(value, int | float) and not isinstance(value, Enum):
-        return number(value)
+        return f"{100 * value:.3g}%" if isinstance(value, Share) else number(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {text(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

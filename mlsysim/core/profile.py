@@ -12,7 +12,7 @@ from mlsysim.core.models import Model, Phase
 from mlsysim.core.precision import Precision
 from mlsysim.core.roofline import Bottleneck, Terms
 from mlsysim.core.specs import Accelerator
-from mlsysim.format import Banded, Shown, plain, text
+from mlsysim.format import Banded, Share, Shown, plain, text
 
 
 def _in(si_value: Any, units: str, scale: float) -> Quantity:
@@ -243,6 +243,6 @@ class PerformanceProfile(Shown):
             *([("Communication time", self.communication_time)] if self.tp_size > 1 else []),
             ("Arithmetic intensity", self.arithmetic_intensity),
             ("Ridge point", self.ridge_point),
-            ("MFU", self.mfu),
+            ("MFU", Share(self.mfu)),
             ("Memory", str(self.fit)),
         ]

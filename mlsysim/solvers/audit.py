@@ -20,7 +20,7 @@ from mlsysim.core.models import Transformer
 from mlsysim.core.parallelism import Parallelism
 from mlsysim.core.specs import FrozenMap
 from mlsysim.core.systems import Datacenter, Fleet, Grid, Price
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.audit_stages import STAGES, held
 from mlsysim.solvers.distributed import DistributedModel
 from mlsysim.solvers.levers import ElasticityResult, ElasticitySolver
@@ -87,8 +87,8 @@ class AuditResult(Shown):
         return [
             ("Split", str(step.split)),
             ("Memory", str(step.fit)),
-            ("MFU", step.mfu()),
-            ("Goodput", self["reliability"].goodput),
+            ("MFU", Share(step.mfu())),
+            ("Goodput", Share(self["reliability"].goodput)),
             ("Duration", self.duration),
             ("Cost", money.rent if money.tco is None else money.tco),
             ("Energy", carbon.energy.to("MWh")),

@@ -25,7 +25,7 @@ from mlsysim.core.precision import Precision
 from mlsysim.core.queueing import wait_quantile
 from mlsysim.core.specs import Accelerator
 from mlsysim.core.systems import Link
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.continuous_batching import ContinuousBatchingModel
 from mlsysim.solvers.in_flight import ContinuousBatchingResult
 from mlsysim.solvers.monotone import last
@@ -121,7 +121,7 @@ class CapacityResult(Shown):
             ("Devices", "none" if self.devices is None else self.devices),
             ("Binding", str(self.binding)),
             ("Arrival rate", ureg.Quantity(self.arrivals, unit("1/s"))),
-            ("Utilization", self.utilization),
+            ("Utilization", None if self.utilization is None else Share(self.utilization)),
             ("Batch size", self.server.most),
             ("Percentile", self.percent),
             ("TTFT", self.ttft),

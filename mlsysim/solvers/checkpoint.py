@@ -32,7 +32,7 @@ from mlsysim.core.counting import parameters, resident_bytes
 from mlsysim.core.models import Model
 from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 
 
 class IntervalLimit(Enum):
@@ -163,7 +163,7 @@ class CheckpointResult(Shown):
             ("Young's interval", ureg.Quantity(young_interval(self.stall, self.mtbf) / 60, unit("min"))),
             ("Daly's interval", ureg.Quantity(daly_interval(self.stall, self.mtbf) / 60, unit("min"))),
             ("Overhead", self.overhead),
-            ("Goodput", self.shares.useful),
+            ("Goodput", Share(self.shares.useful)),
         ]
 
 

@@ -25,7 +25,7 @@ from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.profile import Fit, PerformanceProfile
 from mlsysim.core.specs import FrozenMap
 from mlsysim.core.systems import Link
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.transformation import cores_needed, fit_of, sample_rate
 
 
@@ -120,7 +120,7 @@ class DataResult(Shown):
             *stages,
             ("Binding stage", self.binding),
             ("Throughput", self.throughput),
-            ("Utilization", self.utilization),
+            ("Utilization", Share(self.utilization)),
             ("Bandwidth needed", self.bandwidth_needed),
             ("Link needed", self.link_needed),
             *([] if self.cores_needed is None else [("Cores needed", self.cores_needed)]),

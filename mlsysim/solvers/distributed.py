@@ -35,7 +35,7 @@ from mlsysim.core.profile import Fit
 from mlsysim.core.roofline import Terms
 from mlsysim.core.systems import Fleet
 from mlsysim.core.training_step import SERIAL, Overlap, Part, StepTime, exchanges, step_time
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.training_memory import TrainingMemoryModel, TrainingMemoryResult
 
 
@@ -127,7 +127,7 @@ class DistributedResult(Shown):
             ("Step", self.step_latency),
             *parts,
             ("Throughput", self.throughput),
-            ("MFU", self.mfu()),
+            ("MFU", Share(self.mfu())),
             ("Largest loss", str(self.step.largest_loss)),
             ("Memory", str(self.fit)),
         ]

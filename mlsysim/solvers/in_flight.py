@@ -7,7 +7,7 @@ from typing import Any
 from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.profile import Fit, PerformanceProfile
 from mlsysim.core.roofline import Bottleneck
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.cache_layout import Allocation
 from mlsysim.solvers.iteration import Flight
 from mlsysim.solvers.kv_cache import KVCacheResult
@@ -156,7 +156,7 @@ class ContinuousBatchingResult(Shown):
             ("Regime", str(self.regime)),
             ("Arrival rate", rate),
             ("Peak rate", ureg.Quantity(self.peak, unit("1/s"))),
-            ("Utilization", self.utilization),
+            ("Utilization", Share(self.utilization)),
             ("Mean in flight", self.in_flight),
             ("Most in flight", self.most),
             ("Limited by", str(self.limit)),

@@ -25,7 +25,7 @@ from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.queueing import erlang_c, mean_wait, wait_quantile
 from mlsysim.core.systems import Fleet
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 
 _MOST_SLOTS = 10_000_000
 """Beyond so many jobs at a time the recursion takes seconds, and nobody waits."""
@@ -154,7 +154,7 @@ class OrchestrationResult(Shown):
             ("Jobs at a time", self.slots),
             ("Devices never used", self.stranded),
             ("Load", self.load),
-            ("Utilization", self.utilization),
+            ("Utilization", None if self.utilization is None else Share(self.utilization)),
             ("Queue", self.state),
             ("Jobs that wait", self.waiting_share),
             ("Mean wait", self.wait),

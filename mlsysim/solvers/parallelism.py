@@ -20,7 +20,7 @@ from mlsysim.core.parallelism import Parallelism, Zero
 from mlsysim.core.precision import Precision
 from mlsysim.core.systems import Fleet
 from mlsysim.core.training_step import Part
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.distributed import DistributedModel, DistributedResult
 
 
@@ -79,7 +79,7 @@ class ParallelismResult(Shown):
         return [
             ("Best", describe(self.best)),
             ("Step", self.best.step_latency),
-            ("MFU", self.best.mfu()),
+            ("MFU", Share(self.best.mfu())),
             ("Memory", str(self.best.fit)),
             *((describe(other), self.reason(other)) for other in self.ranked[1:5]),
             *counts,

@@ -23,7 +23,7 @@ from typing import Any, Final
 from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Q_, Quantity, si, unit, ureg
 from mlsysim.core.systems import Fleet
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.checkpoint import TimeShares, optimal_interval, time_shares
 
 _AT_ONCE: Final = Q_("0 s")
@@ -171,10 +171,10 @@ class ReliabilityResult(Shown):
             ("Write time", ureg.Quantity(self.write, unit("s"))),
             ("Detection time", ureg.Quantity(self.detection, unit("s"))),
             ("Restart time", ureg.Quantity(self.restart, unit("s"))),
-            ("Goodput", self.goodput),
-            ("Checkpoint share", self.shares.checkpoint),
-            ("Rework share", self.shares.rework),
-            ("Downtime share", self.shares.downtime),
+            ("Goodput", Share(self.goodput)),
+            ("Checkpoint share", Share(self.shares.checkpoint)),
+            ("Rework share", Share(self.shares.rework)),
+            ("Downtime share", Share(self.shares.downtime)),
             ("Largest loss", self.largest_loss),
         ]
 

@@ -34,7 +34,7 @@ from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.profile import PerformanceProfile
 from mlsysim.core.queueing import erlang_c, mean_wait
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.request import check_rate
 from mlsysim.solvers.response_time import Queue, Response, Stability
 
@@ -158,8 +158,8 @@ class TailLatencyResult(Shown):
             ("Queue", str(self.queue)),
             ("Service time", _time(self.service)),
             ("Arrival rate", ureg.Quantity(self.arrivals, unit("1/s"))),
-            ("Utilization", self.utilization),
-            ("Share that waits", self.waiting_share),
+            ("Utilization", Share(self.utilization)),
+            ("Share that waits", Share(self.waiting_share)),
             ("Mean wait", self.mean_wait),
             ("Mean response", self.mean_response),
             ("P50", self.p50),

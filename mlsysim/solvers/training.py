@@ -27,7 +27,7 @@ from mlsysim.core.precision import PRECISIONS, Precision
 from mlsysim.core.precision import precision as parse_precision
 from mlsysim.core.profile import Fit
 from mlsysim.core.specs import Accelerator
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 from mlsysim.solvers.distributed import DistributedResult
 
 
@@ -112,7 +112,7 @@ class TrainingResult(Shown):
         return [
             ("Tokens", self.tokens),
             ("FLOP", self.flops),
-            ("MFU", self.mfu),
+            ("MFU", Share(self.mfu)),
             ("Utilisation is", str(self.basis)),
             ("Duration", self.duration),
             ("Device hours", self.device_hours),

@@ -27,7 +27,7 @@ from mlsysim.core.arguments import Arguments
 from mlsysim.core.constants import Quantity, unit, ureg
 from mlsysim.core.models import Phase
 from mlsysim.core.profile import Fit, PerformanceProfile
-from mlsysim.format import Shown
+from mlsysim.format import Share, Shown
 
 
 class Limiter(Enum):
@@ -166,7 +166,7 @@ class TransformationResult(Shown):
             *offload,
             ("Preprocessing on", self.placement),
             ("Throughput", self.throughput),
-            ("Utilization", self.utilization),
+            ("Utilization", Share(self.utilization)),
             ("Limited by", self.limiter),
             ("Cores needed", self.cores_needed),
             ("Batch time", self.batch_time),
