@@ -156,15 +156,12 @@ class SynthesisSolver:
             A network.
         target_latency
             Time of one step: a token in ``decode``, the first token with ``phase="prefill"``. [s]
-        batch_size, precision
-            As for ``Engine.solve``.
+        batch_size, precision, calibration
+            As for ``Engine.solve``; the calibration ``ideal`` gives floors that no machine beats.
         like
-            A machine whose balance of bandwidth and arithmetic the answer keeps; needed where
-            the calibration has a serial fraction.
+            A machine whose balance the answer keeps; needed where the calibration has a serial fraction.
         candidates
             Devices to try: the result lists those that meet the target.
-        calibration
-            As for ``Engine.solve``; ``ideal`` gives floors that no machine beats.
         **options
             ``phase``, ``context``, ``prompt`` and ``efficiency``, as for ``Engine.solve``.
 
@@ -190,6 +187,8 @@ class SynthesisSolver:
         number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
         if like is not None and not isinstance(like, Accelerator):
             given.fault(f"like must be a device such as Hardware.Cloud.A100; got {like!r}")
+        for name in sorted(options.keys() - {"phase", "context", "prompt", "efficiency"}):
+            given.fault(f"{name} is no option of one device; phase, context, prompt and efficiency are")
         devices = _devices(given, candidates)
         check_pair(given, model, like if isinstance(like, Accelerator) else _reference(number_format))
         given.close()

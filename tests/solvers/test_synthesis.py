@@ -11,6 +11,7 @@ from mlsysim import (
     Calibration,
     Engine,
     MissingSpecError,
+    Models,
     SynthesisSolver,
     UnitError,
 )
@@ -186,3 +187,8 @@ def test_first_token_targets(hand):
     s = SynthesisSolver().solve(hand, Q_("1 ms"), phase="prefill", prompt=100)
     assert s.required_flops.to("TFLOP/s").magnitude == pytest.approx(18.21, rel=1e-12)
     assert s.required_bw.to("TB/s").magnitude == pytest.approx(0.192, rel=1e-12)
+
+
+def test_an_option_of_several_devices_is_refused():
+    with pytest.raises(ArgumentError, match="tp_size is no option of one device; phase, context"):
+        SynthesisSolver().solve(Models.Llama3_8B, Q_("10 ms"), tp_size=2)
