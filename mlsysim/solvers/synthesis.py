@@ -187,8 +187,8 @@ class SynthesisSolver:
         number_format = given.take(parse_precision, precision, PRECISIONS["fp16"])
         if like is not None and not isinstance(like, Accelerator):
             given.fault(f"like must be a device such as Hardware.Cloud.A100; got {like!r}")
-        for name in sorted(options.keys() - {"phase", "context", "prompt", "efficiency"}):
-            given.fault(f"{name} is no option of one device; phase, context, prompt and efficiency are")
+        if options.get("tp_size", 1) != 1:
+            given.fault(f"tp_size must be 1, one machine is sought; got {options['tp_size']!r}")
         devices = _devices(given, candidates)
         check_pair(given, model, like if isinstance(like, Accelerator) else _reference(number_format))
         given.close()
