@@ -13,10 +13,11 @@ NOTEBOOKS = ROOT / "tests" / "notebooks"
 IGNORED: dict[str, set[str]] = {
     "13_roofline_your_laptop": {
         'machine = measure.this_machine("This core")',
+        'ridge, a_ridge = (d.ridge_point("fp32").m_as("FLOP/B") for d in (machine, a100))',
         'turn = CrossoverSolver().solve(network, machine, precision="fp32",',
         'measured = measure.time_mlp(network, sizes, budget=Q_("3 s"))',
         "two = forward(2)",
-        'curves = {"ideal": [forward(n).latency.m_as("ms") for n in sizes],',
+        'curves = {"ideal": [ideal[n].latency.m_as("ms") for n in sizes],',
         "control(forward, batch_size=sizes,",
     },
 }
