@@ -12,6 +12,9 @@ from mlsysim.core.errors import ArgumentError
 WIDTH = "28rem"
 """Of a selector: room for the name of a device beside it."""
 
+SPACED = "<style>.widget-html-content :is(td, th) { padding: 0.1em 0.7em; }</style>"
+"""Inside a control a notebook sets cells without any space between them."""
+
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
@@ -57,7 +60,7 @@ def control(render: Callable[..., Any], **settings: Sequence[Any]) -> "VBox":
 
     def draw(_: Any = None) -> None:
         shown = render(**{name: s.value for name, s in selectors.items()})
-        output.value = shown if isinstance(shown, str) else shown._repr_html_()
+        output.value = SPACED + (shown if isinstance(shown, str) else shown._repr_html_())
 
     for selector in selectors.values():
         selector.observe(draw, names="value")

@@ -1,7 +1,7 @@
 import pytest
 
 from mlsysim import ArgumentError
-from mlsysim.widgets import control
+from mlsysim.widgets import SPACED, control
 
 
 def test_the_first_setting_is_shown_and_a_turn_is_followed():
@@ -10,9 +10,9 @@ def test_the_first_setting_is_shown_and_a_turn_is_followed():
     )
     batch, gpu, output = box.children
 
-    assert output.value == "<p>A100 at 1</p>"
+    assert output.value == SPACED + "<p>A100 at 1</p>"
     batch.value, gpu.value = 8, "H100"
-    assert output.value == "<p>H100 at 8</p>"
+    assert output.value == SPACED + "<p>H100 at 8</p>"
 
 
 def test_results_are_shown_in_their_html_form():
@@ -20,7 +20,7 @@ def test_results_are_shown_in_their_html_form():
         def _repr_html_(self):
             return "<b>7</b>"
 
-    assert control(lambda **_: Result(), n=[1]).children[-1].value == "<b>7</b>"
+    assert control(lambda **_: Result(), n=[1]).children[-1].value == SPACED + "<b>7</b>"
 
 
 @pytest.mark.parametrize("settings", [{}, {"batch": []}])
