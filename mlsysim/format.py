@@ -148,8 +148,8 @@ def _is_column_of_numbers(cells: Sequence[str]) -> bool:
     return bool(said) and all(map(is_numeric, said))
 
 
-_LEFT, _RIGHT = ' style="text-align: left"', ' class="num" style="text-align: right"'
-_ONE_LINE = ' style="white-space: nowrap"'
+_LEFT, _RIGHT = ' style="text-align:left"', ' class="num"'
+_ONE_LINE = ' style="white-space:nowrap"'
 """Marks of cells and captions. Notebooks set every cell flush right, and know no style sheet of ours."""
 
 

@@ -12,6 +12,8 @@ PATH = re.compile(r'\sd="([^"]*)"')
 PLACE = re.compile(r'(\s(?:x|y)=")([-\d.]+)(")')
 SHIFT = re.compile(r"(translate\()([-\d.]+)([ ,]+)([-\d.]+)(\))")
 GLYPH = re.compile(r'(<use\b[^>]*?) transform="translate\(([-\d.]+)[ ,]+([-\d.]+)\)"(?=\s*/?>)')
+STYLED = re.compile(r'<path id="([^"]+)"[^>]*? style="([^"]*)"')
+MARK = re.compile(r'(<use href="#([^"]+)"[^>]*?) style="([^"]*)"(?=[^>]*/>)')
 MARKS = re.compile(r"<g([^>]*)>((?:<use\b[^>]*/>){2,})</g>")
 ALONE = re.compile(r"<g>(<(?:use|path)\b[^>]*/>)</g>")
 STYLE = re.compile(r' style="[^"]*"')
@@ -42,6 +44,8 @@ def slim(drawing: str) -> str:
     text = GLYPH.sub(_glyph, text)
     text = SHIFT.sub(lambda m: f"{m[1]}{_short(m[2])}{m[3]}{_short(m[4])}{m[5]}", text)
     text = PLACE.sub(lambda found: found[1] + _short(found[2]) + found[3], text)
+    own = {name: _properties(style) for name, style in STYLED.findall(text)}
+    text = MARK.sub(lambda m: m[1] if _properties(m[3]) <= own.get(m[2], set()) else m[0], text)
     while (bare := ALONE.sub(r"\1", text)) != text:
         text = bare
     return MARKS.sub(_alike, text)
@@ -73,6 +77,11 @@ def _glyph(found: re.Match[str]) -> str:
         return found[0]
     places = [f' {axis}="{_short(at)}"' for axis, at in (("x", found[2]), ("y", found[3])) if float(at)]
     return found[1] + "".join(places)
+
+
+def _properties(style: str) -> set[str]:
+    """Names in a style; a mark that has them of its own does not take them from where it is used."""
+    return {part.partition(":")[0].strip() for part in style.split(";") if part.strip()}
 
 
 def _alike(found: re.Match[str]) -> str:

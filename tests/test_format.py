@@ -53,7 +53,7 @@ def test_only_columns_of_numbers_are_set_right():
     page = fmt.html_table(["GPU", "ms"], [["A100", "11.0 ms"], ["H100", "7.9 ms"]])
 
     assert page.count('class="num"') == 3
-    assert '<td style="text-align: left">A100</td>' in page
+    assert '<td style="text-align:left">A100</td>' in page
 
 
 def test_an_empty_table_keeps_its_headers():

@@ -49,7 +49,7 @@ RIDGE = '[{}](/glossary.qmd#ridge "Where two times are equal."){{.term}}'
     [
         ("The ridge point, here.", f"The {RIDGE.format('ridge point')}, here."),
         ("(Ridge points) and ridge point", f"({RIDGE.format('Ridge points')}) and ridge point"),
-        ("A **ridge point** is", f"A **{RIDGE.format('ridge point')}** is"),
+        ("A **ridge point** is. A ridge point", f"A **ridge point** is. A {RIDGE.format('ridge point')}"),
         ("Its MFU", 'Its [MFU](/glossary.qmd#mfu "A share of the peak."){.term}'),
         (
             "model FLOP utilization",

@@ -65,3 +65,11 @@ def test_marks_that_differ_keep_their_own(other):
 
 def test_a_group_of_one_mark_is_that_mark():
     assert slim('<g><g><path d="M0 0z"/></g></g>') == '<path d="M0 0z"/>'
+
+
+def test_a_mark_with_a_style_of_its_own_takes_none_from_its_place():
+    own = '<path id="i0" d="M0 0z" style="stroke: red; stroke-width: 2"/>'
+    use = '<use href="#i0" x="1"{}/>'
+
+    assert slim(own + use.format(' style="stroke: blue"')) == own + use.format("")
+    assert slim(own + use.format(' style="fill: blue"')) == own + use.format(' style="fill: blue"')
