@@ -75,7 +75,7 @@ def timeline(
             color=colour,
             hatch=hatch,
             edgecolor="white",
-            lw=0.6,
+            lw=1.4,
         )
     ax.set(xlabel=xlabel, yticks=range(len(lanes)), xlim=(0, max(start + n for start, n, _ in spans)))
     ax.set_yticklabels(lanes)
