@@ -1,7 +1,6 @@
 """Figures of time: what each lane does when. matplotlib is imported when a figure is drawn."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 from mlsysim.core.errors import ArgumentError
@@ -57,7 +56,7 @@ def timeline(
     figure = _figure(ax)
     if axes is None:
         figure.set_size_inches(7.2, 1.3 + 0.36 * len(lanes))
-    looks = dict(zip(kinds, cycle(zip(COLOURS, HATCHES, strict=True)), strict=False))
+    looks = dict(zip(kinds, zip(COLOURS, HATCHES, strict=True), strict=False))
     for kind, (colour, hatch) in looks.items():
         rows = [
             (number, start, length)
